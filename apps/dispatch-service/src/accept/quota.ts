@@ -1,0 +1,93 @@
+import { HeraldError } from '@herald/errors';
+import { maybe, single, sql, type Tx } from '@herald/postgres';
+
+/** The rolling window of the quota in seconds; `interval '1 hour'` in the statements below. The documented limit is by the hour. */
+export const QUOTA_WINDOW_SECONDS = 3600;
+
+/** How much of the rolling hour is used, by the ledger's clock. */
+export interface QuotaState {
+  used: number;
+  /** When the next request will be accepted; absent while there is room. */
+  nextAvailableAt?: Date;
+}
+
+const takeNumber = sql.prepared<{ seq: string; lastAt: Date }>(
+  'quota_take_number',
+  `insert into quota_head as head (org_id, seq, last_at)
+   values ($1, 1, ledger_now())
+   on conflict (org_id) do update
+      set seq = head.seq + 1, last_at = greatest(head.last_at, ledger_now())
+   returning seq, last_at as "lastAt"`,
+);
+
+// Refuses by writing nothing: the entry `limit` places back is still inside the hour. Times never go back along seq
+// (greatest above, under the head's row lock), so that this one entry decides for all.
+const addEntry = sql.prepared<{ acceptedAt: Date }>(
+  'quota_add_entry',
+  `insert into quota_entry (org_id, seq, accepted_at)
+   select $1, $2, $3
+    where not exists (
+            select 1 from quota_entry
+             where org_id = $1 and seq = $2::bigint - $4::bigint
+               and accepted_at > $3::timestamptz - interval '1 hour')
+   returning accepted_at as "acceptedAt"`,
+);
+
+const oldestThatCounts = sql.prepared<{ waitMs: number }>(
+  'quota_wait',
+  `select ceil(extract(epoch from entry.accepted_at + interval '1 hour' - ledger_now()) * 1000)::int as "waitMs"
+     from quota_head head
+     join quota_entry entry on entry.org_id = head.org_id and entry.seq = head.seq + 1 - $2::bigint
+    where head.org_id = $1`,
+);
+
+/**
+ * Spends one request of the rolling hour; the last act of the accepting transaction, because the head's row lock makes
+ * the organisation's requests follow one another from here to the commit. Throws HOURLY_REQUESTS_EXHAUSTED, and the
+ * caller's rollback takes the number back.
+ */
+export async function spendQuota(tx: Tx, org: string, limit: number): Promise<void> {
+  const { seq, lastAt } = single(await takeNumber(tx, [org]));
+  const entry = maybe(await addEntry(tx, [org, seq, lastAt, limit]));
+  if (entry) return;
+  throw exhausted(limit, await waitMs(tx, org, limit, 1));
+}
+
+/** Refuses an exhausted organisation before any work is done for it. It takes no lock, so it may let one through that spendQuota refuses. */
+export async function refuseWhenExhausted(tx: Tx, org: string, limit: number): Promise<void> {
+  const wait = await waitMs(tx, org, limit, 0);
+  if (wait > 0) throw exhausted(limit, wait);
+}
+
+/** Counts the requests of the last hour. */
+export async function readQuota(tx: Tx, org: string, limit: number): Promise<QuotaState & { now: Date }> {
+  const { used, now } = single(
+    await sql<{ used: number; now: Date }>(
+      tx,
+      `select count(entry.seq)::int as used, ledger_now() as now
+         from quota_entry entry
+        where entry.org_id = $1 and entry.accepted_at > ledger_now() - interval '1 hour'`,
+      [org],
+    ),
+  );
+  const wait = await waitMs(tx, org, limit, 0);
+  return { used, now, ...(wait > 0 ? { nextAvailableAt: new Date(now.getTime() + wait) } : {}) };
+}
+
+/** `taken`: how many numbers this transaction has itself taken from the head. */
+async function waitMs(tx: Tx, org: string, limit: number, taken: 0 | 1): Promise<number> {
+  return maybe(await oldestThatCounts(tx, [org, limit + taken]))?.waitMs ?? 0;
+}
+
+function exhausted(limit: number, waitInMs: number): HeraldError {
+  const retryAfterMs = Math.max(1, waitInMs);
+  return new HeraldError(
+    'HOURLY_REQUESTS_EXHAUSTED',
+    `This organisation has used its ${limit} requests of the last hour. Send again after the time in RetryInfo, or put more contacts in a request.`,
+    {
+      metadata: { limit: String(limit), windowSeconds: String(QUOTA_WINDOW_SECONDS) },
+      quota: [{ subject: 'organisation', description: `${limit} requests in any ${QUOTA_WINDOW_SECONDS} seconds` }],
+      retryAfterMs,
+    },
+  );
+}

@@ -1,0 +1,194 @@
+import { execute, maybe, sql, type Tx } from '@herald/postgres';
+import type { AcceptedContact, SkippedContact } from './plan-contacts';
+
+/** The first answer to a request id, and the hash of what was asked. */
+export interface StoredAnswer {
+  requestHash: Buffer;
+  response: Buffer;
+}
+
+/** Who asked what under which id: the scope in which a request id is unique. */
+export interface IdempotencyKey {
+  org: string;
+  caller: string;
+  rpc: string;
+  requestId: string;
+}
+
+const findAnswerStatement = sql.prepared<StoredAnswer>(
+  'idempotency_find',
+  `select request_hash as "requestHash", response
+     from idempotency
+    where org_id = $1 and caller = $2 and rpc = $3 and request_id = $4`,
+);
+
+/** The stored answer, if this request id was accepted before. */
+export async function findAnswer(tx: Tx, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
+  return maybe(await findAnswerStatement(tx, [key.org, key.caller, key.rpc, key.requestId]));
+}
+
+/**
+ * Claims the request id; false when another call has it. The insert waits for a transaction that is just inserting the
+ * same id, so that a false is final: by then the other's answer is committed and can be read.
+ */
+export async function claimRequestId(tx: Tx, key: IdempotencyKey, answer: StoredAnswer): Promise<boolean> {
+  const inserted = await execute(
+    tx,
+    `insert into idempotency (org_id, caller, rpc, request_id, request_hash, response, created_at)
+     values ($1, $2, $3, $4, $5, $6, ledger_now())
+     on conflict (org_id, caller, rpc, request_id) do nothing`,
+    [key.org, key.caller, key.rpc, key.requestId, answer.requestHash, answer.response],
+  );
+  return inserted === 1;
+}
+
+/** A request as it is stored: what was asked, what it was pinned to, and how many of its contacts were refused. */
+export interface NewRequest {
+  org: string;
+  id: string;
+  requestId: string;
+  caller: string;
+  configurationId: string;
+  templateId: string;
+  templateVersion: number;
+  channelId: string;
+  channelAccountId: string;
+  channelType: string;
+  showInTimeline: boolean;
+  deliveryGuarantee: 'AT_MOST_ONCE' | 'AT_LEAST_ONCE';
+  purpose: 'TRANSACTIONAL' | 'MARKETING';
+  contacts: number;
+  refusedByReason: Record<string, number>;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+/** Stores the request's row. */
+export async function insertRequest(tx: Tx, request: NewRequest): Promise<void> {
+  const refused = Object.values(request.refusedByReason).reduce((sum, count) => sum + count, 0);
+  await insertRequestStatement(tx, [
+    request.org,
+    request.id,
+    request.requestId,
+    request.caller,
+    request.configurationId,
+    request.templateId,
+    request.templateVersion,
+    request.channelId,
+    request.channelAccountId,
+    request.channelType,
+    request.showInTimeline,
+    request.deliveryGuarantee,
+    request.purpose,
+    request.contacts,
+    refused,
+    JSON.stringify(request.refusedByReason),
+    request.createdAt,
+    request.expiresAt,
+  ]);
+}
+
+const insertRequestStatement = sql.prepared(
+  'outbound_request_insert',
+  `insert into outbound_request
+     (org_id, id, request_id, caller, configuration_id, template_id, template_version, channel_id, channel_account_id,
+      channel_type, show_in_timeline, delivery_guarantee, purpose, contacts, refused, refused_by_reason, created_at, expires_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb, $17, $18)`,
+);
+
+/** The one batch of a request: all its messages share sender, priority, guarantee and the time they are ready. */
+export interface NewBatch {
+  id: string;
+  shard: number;
+  priority: number;
+  readyAt: Date;
+  traceparent: string | undefined;
+}
+
+const insertBatchStatement = sql.prepared(
+  'batch_insert',
+  `insert into batch
+     (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
+      size, first_id, last_id, traceparent, created_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+);
+
+const insertMessagesStatement = sql.prepared(
+  'message_insert',
+  `insert into message
+     (org_id, id, outbound_request_id, contact_index, client_reference, language, segments, batch_id, position,
+      created_at, updated_at)
+   select $1, m.id, $2, m.contact_index, m.client_reference, m.language, m.segments, $3, m.position, $4, $4
+     from unnest($5::uuid[], $6::int[], $7::text[], $8::text[], $9::int[])
+          with ordinality as m (id, contact_index, client_reference, language, segments, position)`,
+);
+
+const insertBodiesStatement = sql.prepared(
+  'message_body_insert',
+  `insert into message_body (org_id, id, to_address, body)
+   select $1, b.id, b.to_address, b.body
+     from unnest($2::uuid[], $3::text[], $4::text[]) as b (id, to_address, body)`,
+);
+
+/** Stores the accepted contacts as one batch of messages with their bodies; at least one contact. Positions follow the contacts' order. */
+export async function insertBatch(
+  tx: Tx,
+  request: NewRequest,
+  batch: NewBatch,
+  contacts: readonly AcceptedContact[],
+): Promise<void> {
+  const ids = contacts.map((contact) => contact.messageId);
+  await insertBatchStatement(tx, [
+    request.org,
+    batch.id,
+    batch.shard,
+    request.channelId,
+    request.channelAccountId,
+    batch.priority,
+    request.deliveryGuarantee,
+    batch.readyAt,
+    request.expiresAt,
+    contacts.length,
+    ids[0],
+    ids[ids.length - 1],
+    batch.traceparent ?? null,
+    request.createdAt,
+  ]);
+  await insertMessagesStatement(tx, [
+    request.org,
+    request.id,
+    batch.id,
+    request.createdAt,
+    ids,
+    contacts.map((contact) => contact.index),
+    contacts.map((contact) => contact.clientReference ?? null),
+    contacts.map((contact) => contact.language),
+    contacts.map((contact) => contact.segments),
+  ]);
+  await insertBodiesStatement(tx, [
+    request.org,
+    ids,
+    contacts.map((contact) => contact.address),
+    contacts.map((contact) => contact.body),
+  ]);
+}
+
+/** Stores the skipped contacts: rows of the ledger without a batch, an address or a text. */
+export async function insertSkipped(tx: Tx, request: NewRequest, contacts: readonly SkippedContact[]): Promise<void> {
+  if (contacts.length === 0) return;
+  await execute(
+    tx,
+    `insert into message (org_id, id, outbound_request_id, contact_index, client_reference, skip_reason, created_at, updated_at)
+     select $1, m.id, $2, m.contact_index, m.client_reference, m.skip_reason, $3, $3
+       from unnest($4::uuid[], $5::int[], $6::text[], $7::text[]) as m (id, contact_index, client_reference, skip_reason)`,
+    [
+      request.org,
+      request.id,
+      request.createdAt,
+      contacts.map((contact) => contact.messageId),
+      contacts.map((contact) => contact.index),
+      contacts.map((contact) => contact.clientReference ?? null),
+      contacts.map((contact) => contact.reason),
+    ],
+  );
+}

@@ -1,0 +1,5 @@
+import type { Migration } from '@herald/postgres';
+import { ledger } from './0001-ledger';
+
+/** Dispatch's schema, in the order it grew. */
+export const migrations: readonly Migration[] = [ledger];

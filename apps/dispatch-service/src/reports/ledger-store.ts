@@ -1,0 +1,149 @@
+import { sql, type Tx } from '@herald/postgres';
+
+/** A row of the ledger's sums: so many messages of a request in this state, for this reason. */
+export interface StateCount {
+  requestId: string;
+  state: string;
+  reason: string | null;
+  messages: number;
+}
+
+/** What a request's row says of itself. */
+export interface RequestCounts {
+  id: string;
+  contacts: number;
+  refused: number;
+  refusedByReason: Record<string, number>;
+}
+
+/** A contradiction between rows that the ledger must not hold. */
+export interface Contradiction {
+  subject: string;
+  description: string;
+}
+
+/** How many contradictions of a kind are named; one is enough to act on. */
+const CONTRADICTIONS_PER_KIND_MAX = 20;
+
+/** The requests in scope: one, or with null all of the organisation. */
+export function readRequestCounts(tx: Tx, org: string, requestId: string | null): Promise<RequestCounts[]> {
+  return sql<RequestCounts>(
+    tx,
+    `select id, contacts, refused, refused_by_reason as "refusedByReason"
+       from outbound_request
+      where org_id = $1 and ($2::uuid is null or id = $2)`,
+    [org, requestId],
+  );
+}
+
+/** The messages in scope, counted by request, state and reason. */
+export function countStates(tx: Tx, org: string, requestId: string | null): Promise<StateCount[]> {
+  return sql<StateCount>(
+    tx,
+    `select outbound_request_id as "requestId", state, reason, count(*)::int as messages
+       from message_state
+      where org_id = $1 and ($2::uuid is null or outbound_request_id = $2)
+      group by outbound_request_id, state, reason`,
+    [org, requestId],
+  );
+}
+
+/** Positions of open slices that have no outcome yet: what a death at this moment could leave unknown. */
+export async function countOpenSlicePositions(tx: Tx, org: string): Promise<number> {
+  const rows = await sql<{ positions: number }>(
+    tx,
+    `select count(*)::int as positions
+       from slice
+       join batch on batch.org_id = slice.org_id and batch.id = slice.batch_id
+       join message on message.org_id = slice.org_id and message.batch_id = slice.batch_id
+                   and message.position between slice.lo and slice.hi
+                   and message.id between batch.first_id and batch.last_id
+      where slice.org_id = $1 and message.rank is null and message.expired_at is null`,
+    [org],
+  );
+  return rows[0]?.positions ?? 0;
+}
+
+/**
+ * Each statement asks for rows that contradict each other, and finds none in a ledger that is conserved. They hold at
+ * every moment, in the midst of sending too, because each is kept by the transaction that could break it.
+ */
+const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
+  {
+    description: 'the message is sending, but no open slice covers its position: its outcome would never come',
+    statement: `select m.id::text as subject
+       from message_state m
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.state = 'SENDING'
+        and not exists (
+              select 1 from slice
+               where slice.org_id = m.org_id and slice.batch_id = m.batch_id and m.position between slice.lo and slice.hi)
+      limit $3`,
+  },
+  {
+    description: 'two messages hold the same position of a batch',
+    statement: `select min(m.id::text) as subject
+       from message m
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.batch_id is not null
+      group by m.batch_id, m.position
+     having count(*) > 1
+      limit $3`,
+  },
+  {
+    description: 'the message lies outside its batch, or its batch is missing: it would never be claimed',
+    statement: `select m.id::text as subject
+       from message m
+       left join batch b on b.org_id = m.org_id and b.id = m.batch_id
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.batch_id is not null
+        and (b.id is null or m.position > b.size or m.id < b.first_id or m.id > b.last_id)
+      limit $3`,
+  },
+  {
+    description: 'the unclaimed part of the batch misses messages: positions would be passed with nothing to send',
+    statement: `select b.id::text as subject
+       from batch b
+       left join message m on m.org_id = b.org_id and m.batch_id = b.id and m.position > b.claimed_to
+                          and m.id between b.first_id and b.last_id
+      where b.org_id = $1 and b.claimed_to < b.size
+        and ($2::uuid is null or exists (
+              select 1 from message r
+               where r.org_id = b.org_id and r.batch_id = b.id and r.outbound_request_id = $2))
+      group by b.id, b.size, b.claimed_to
+     having count(m.id) <> b.size - b.claimed_to
+      limit $3`,
+  },
+  {
+    description: 'the message was accepted for sending but has no address and text',
+    statement: `select m.id::text as subject
+       from message m
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.batch_id is not null
+        and not exists (select 1 from message_body body where body.org_id = m.org_id and body.id = m.id)
+      limit $3`,
+  },
+  {
+    description:
+      'the message shows more delivery than its evidence: best without a rank that proves it on its only attempt',
+    statement: `select m.id::text as subject
+       from message m
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2)
+        and m.attempt = 1 and m.best > coalesce(m.rank, 0)
+      limit $3`,
+  },
+  {
+    description: 'the provider id names a message that is not there',
+    statement: `select ref.provider_id as subject
+       from provider_ref ref
+      where ref.org_id = $1 and $2::uuid is null and ref.message_id is not null
+        and not exists (select 1 from message m where m.org_id = ref.org_id and m.id = ref.message_id)
+      limit $3`,
+  },
+];
+
+/** Asks for every kind of contradiction in the snapshot of `tx`. */
+export async function findContradictions(tx: Tx, org: string, requestId: string | null): Promise<Contradiction[]> {
+  const found: Contradiction[] = [];
+  for (const { description, statement } of CONTRADICTIONS) {
+    const rows = await sql<{ subject: string }>(tx, statement, [org, requestId, CONTRADICTIONS_PER_KIND_MAX]);
+    found.push(...rows.map(({ subject }) => ({ subject, description })));
+  }
+  return found;
+}

@@ -1,0 +1,28 @@
+/**
+ * One jest for the whole repository: a spec's name says what it may use (`*.spec.ts` nothing outside the process,
+ * `*.db.spec.ts` Postgres, `*.contract.spec.ts` gRPC, `*.int.spec.ts` and `*.e2e.spec.ts` the running parts).
+ */
+const OUTSIDE_THE_PROCESS = [
+  '\\.db\\.spec\\.ts$',
+  '\\.contract\\.spec\\.ts$',
+  '\\.int\\.spec\\.ts$',
+  '\\.e2e\\.spec\\.ts$',
+];
+const unitOnly = process.env.HERALD_TESTS === 'unit';
+
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
+  testMatch: ['**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(unitOnly ? OUTSIDE_THE_PROCESS : [])],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/\\.nx/', '<rootDir>/\\.herald/'],
+  reporters: ['default', '<rootDir>/tools/report/reporter.js'],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};

@@ -1,0 +1,16 @@
+import { final } from './grpc-code';
+
+/** Why a call about requests, messages, quotas and the ledger can fail. */
+export const DISPATCH_REASONS = {
+  HOURLY_REQUESTS_EXHAUSTED: final(
+    'RESOURCE_EXHAUSTED',
+    'The organisation has used its requests of the hour. Repeat after the given delay with the same request_id.',
+  ),
+  MESSAGE_NOT_FOUND: final('NOT_FOUND', 'The organisation has no message with this id. Check the id.'),
+  NO_CONTACTS: final('INVALID_ARGUMENT', 'The request has no contacts. Name at least one.'),
+  REQUEST_NOT_FOUND: final('NOT_FOUND', 'The organisation has no request with this id. Check the id.'),
+  TOO_MANY_CONTACTS: final(
+    'INVALID_ARGUMENT',
+    'The request has too many contacts. Split it, each part with its own id.',
+  ),
+} as const;

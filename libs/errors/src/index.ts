@@ -1,0 +1,13 @@
+export { GRPC_CODE } from './grpc-code';
+export { REASONS, isReason } from './reasons';
+export type { Reason } from './reasons';
+export { HeraldError, invalidFields, notFound } from './herald-error';
+export type { ErrorDetail, FieldViolation } from './herald-error';
+export { FIELD_REASONS } from './field-reasons';
+export type { FieldReason } from './field-reasons';
+export { CONTACT_REASONS } from './contact-reasons';
+export type { ContactReason } from './contact-reasons';
+export { MESSAGE_REASONS } from './message-reasons';
+export type { MessageReason } from './message-reasons';
+export { WARNINGS } from './warnings';
+export type { WarningReason } from './warnings';
