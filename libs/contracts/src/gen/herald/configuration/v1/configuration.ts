@@ -947,13 +947,13 @@ export interface CreateChannelResponse {
 }
 
 /** Asks for a channel. */
-export interface GetChannelRequest {
+export interface GetChannelByIdRequest {
   /** The channel's id. */
   channelId: string;
 }
 
 /** The channel asked for. */
-export interface GetChannelResponse {
+export interface GetChannelByIdResponse {
   /** The channel. */
   channel: Channel | undefined;
 }
@@ -4632,19 +4632,19 @@ export const CreateChannelResponse: MessageFns<CreateChannelResponse> = {
   },
 };
 
-function createBaseGetChannelRequest(): GetChannelRequest {
+function createBaseGetChannelByIdRequest(): GetChannelByIdRequest {
   return { channelId: "" };
 }
 
-export const GetChannelRequest: MessageFns<GetChannelRequest> = {
-  encode(message: GetChannelRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const GetChannelByIdRequest: MessageFns<GetChannelByIdRequest> = {
+  encode(message: GetChannelByIdRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.channelId !== "") {
       writer.uint32(10).string(message.channelId);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): GetChannelRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): GetChannelByIdRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -4653,7 +4653,7 @@ export const GetChannelRequest: MessageFns<GetChannelRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetChannelRequest();
+      const message = createBaseGetChannelByIdRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4677,7 +4677,7 @@ export const GetChannelRequest: MessageFns<GetChannelRequest> = {
     }
   },
 
-  fromJSON(object: any): GetChannelRequest {
+  fromJSON(object: any): GetChannelByIdRequest {
     return {
       channelId: isSet(object.channelId)
         ? globalThis.String(object.channelId)
@@ -4687,7 +4687,7 @@ export const GetChannelRequest: MessageFns<GetChannelRequest> = {
     };
   },
 
-  toJSON(message: GetChannelRequest): unknown {
+  toJSON(message: GetChannelByIdRequest): unknown {
     const obj: any = {};
     if (message.channelId !== "") {
       obj.channelId = message.channelId;
@@ -4695,29 +4695,29 @@ export const GetChannelRequest: MessageFns<GetChannelRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetChannelRequest>, I>>(base?: I): GetChannelRequest {
-    return GetChannelRequest.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<GetChannelByIdRequest>, I>>(base?: I): GetChannelByIdRequest {
+    return GetChannelByIdRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<GetChannelRequest>, I>>(object: I): GetChannelRequest {
-    const message = createBaseGetChannelRequest();
+  fromPartial<I extends Exact<DeepPartial<GetChannelByIdRequest>, I>>(object: I): GetChannelByIdRequest {
+    const message = createBaseGetChannelByIdRequest();
     message.channelId = object.channelId ?? "";
     return message;
   },
 };
 
-function createBaseGetChannelResponse(): GetChannelResponse {
+function createBaseGetChannelByIdResponse(): GetChannelByIdResponse {
   return { channel: undefined };
 }
 
-export const GetChannelResponse: MessageFns<GetChannelResponse> = {
-  encode(message: GetChannelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const GetChannelByIdResponse: MessageFns<GetChannelByIdResponse> = {
+  encode(message: GetChannelByIdResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.channel !== undefined) {
       Channel.encode(message.channel, writer.uint32(10).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): GetChannelResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): GetChannelByIdResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -4726,7 +4726,7 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetChannelResponse();
+      const message = createBaseGetChannelByIdResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4750,11 +4750,11 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
   },
 
-  fromJSON(object: any): GetChannelResponse {
+  fromJSON(object: any): GetChannelByIdResponse {
     return { channel: isSet(object.channel) ? Channel.fromJSON(object.channel) : undefined };
   },
 
-  toJSON(message: GetChannelResponse): unknown {
+  toJSON(message: GetChannelByIdResponse): unknown {
     const obj: any = {};
     if (message.channel !== undefined) {
       obj.channel = Channel.toJSON(message.channel);
@@ -4762,11 +4762,11 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetChannelResponse>, I>>(base?: I): GetChannelResponse {
-    return GetChannelResponse.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<GetChannelByIdResponse>, I>>(base?: I): GetChannelByIdResponse {
+    return GetChannelByIdResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<GetChannelResponse>, I>>(object: I): GetChannelResponse {
-    const message = createBaseGetChannelResponse();
+  fromPartial<I extends Exact<DeepPartial<GetChannelByIdResponse>, I>>(object: I): GetChannelByIdResponse {
+    const message = createBaseGetChannelByIdResponse();
     message.channel = (object.channel !== undefined && object.channel !== null)
       ? Channel.fromPartial(object.channel)
       : undefined;
@@ -8767,15 +8767,17 @@ export const ConfigurationServiceService = {
       Buffer.from(CreateChannelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateChannelResponse => CreateChannelResponse.decode(value),
   },
-  /** Returns a channel. */
-  getChannel: {
-    path: "/herald.configuration.v1.ConfigurationService/GetChannel" as const,
+  /** Returns a channel. Not named GetChannel, because gRPC clients of JavaScript have a method of that name already. */
+  getChannelById: {
+    path: "/herald.configuration.v1.ConfigurationService/GetChannelById" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetChannelRequest): Buffer => Buffer.from(GetChannelRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetChannelRequest => GetChannelRequest.decode(value),
-    responseSerialize: (value: GetChannelResponse): Buffer => Buffer.from(GetChannelResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetChannelResponse => GetChannelResponse.decode(value),
+    requestSerialize: (value: GetChannelByIdRequest): Buffer =>
+      Buffer.from(GetChannelByIdRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetChannelByIdRequest => GetChannelByIdRequest.decode(value),
+    responseSerialize: (value: GetChannelByIdResponse): Buffer =>
+      Buffer.from(GetChannelByIdResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetChannelByIdResponse => GetChannelByIdResponse.decode(value),
   },
   /** Lists the organisation's channels, newest first. */
   listChannels: {
@@ -9082,8 +9084,8 @@ export interface ConfigurationServiceServer extends UntypedServiceImplementation
   disableChannelAccount: handleUnaryCall<DisableChannelAccountRequest, DisableChannelAccountResponse>;
   /** Creates a channel: one sender of an account. */
   createChannel: handleUnaryCall<CreateChannelRequest, CreateChannelResponse>;
-  /** Returns a channel. */
-  getChannel: handleUnaryCall<GetChannelRequest, GetChannelResponse>;
+  /** Returns a channel. Not named GetChannel, because gRPC clients of JavaScript have a method of that name already. */
+  getChannelById: handleUnaryCall<GetChannelByIdRequest, GetChannelByIdResponse>;
   /** Lists the organisation's channels, newest first. */
   listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
   /** Changes a channel's name or rate. */
@@ -9270,21 +9272,21 @@ export interface ConfigurationServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateChannelResponse) => void,
   ): ClientUnaryCall;
-  /** Returns a channel. */
-  getChannel(
-    request: GetChannelRequest,
-    callback: (error: ServiceError | null, response: GetChannelResponse) => void,
+  /** Returns a channel. Not named GetChannel, because gRPC clients of JavaScript have a method of that name already. */
+  getChannelById(
+    request: GetChannelByIdRequest,
+    callback: (error: ServiceError | null, response: GetChannelByIdResponse) => void,
   ): ClientUnaryCall;
-  getChannel(
-    request: GetChannelRequest,
+  getChannelById(
+    request: GetChannelByIdRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetChannelResponse) => void,
+    callback: (error: ServiceError | null, response: GetChannelByIdResponse) => void,
   ): ClientUnaryCall;
-  getChannel(
-    request: GetChannelRequest,
+  getChannelById(
+    request: GetChannelByIdRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetChannelResponse) => void,
+    callback: (error: ServiceError | null, response: GetChannelByIdResponse) => void,
   ): ClientUnaryCall;
   /** Lists the organisation's channels, newest first. */
   listChannels(
