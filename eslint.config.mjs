@@ -38,7 +38,7 @@ const TYPES = {
   domain: ['domain', 'util'],
   util: ['util'],
   contract: [],
-  testing: ['contract', 'kit', 'adapter', 'domain', 'util'],
+  testing: ['contract', 'kit', 'adapter', 'domain', 'util', 'testing'],
   tool: ['tool', 'app', 'contract', 'kit', 'adapter', 'domain', 'util'],
 };
 
@@ -183,6 +183,8 @@ export default defineConfig(
       ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // What a function needs of the world is a record of closures: none of them has a `this` to lose.
+      '@typescript-eslint/unbound-method': 'off',
       // An `async` function without `await` is how a synchronous answer fits an interface of promises.
       '@typescript-eslint/require-await': 'off',
     },

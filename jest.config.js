@@ -18,10 +18,13 @@ module.exports = {
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
-      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/\\.nx/', '<rootDir>/\\.herald/'],
+  globalSetup: '<rootDir>/libs/testing/src/jest/global-setup.ts',
+  globalTeardown: '<rootDir>/libs/testing/src/jest/global-teardown.ts',
+  setupFilesAfterEnv: ['<rootDir>/libs/testing/src/jest/leak-check.ts'],
   reporters: ['default', '<rootDir>/tools/report/reporter.js'],
   maxWorkers: 2,
   testTimeout: 30_000,

@@ -3,7 +3,6 @@ import { final, transient } from './grpc-code';
 /** Why a call about channel accounts, channels, outbound configurations and settings can fail. */
 export const CONFIGURATION_REASONS = {
   CHANNEL_ACCOUNT_DISABLED: final('FAILED_PRECONDITION', 'The channel account is disabled. Enable it or use another.'),
-  CHANNEL_ACCOUNT_IN_USE: final('FAILED_PRECONDITION', 'Channels still use the account. Disable or move them first.'),
   CHANNEL_ACCOUNT_NAME_TAKEN: final('ALREADY_EXISTS', 'Another channel account has this name. Choose another.'),
   CHANNEL_ACCOUNT_NOT_FOUND: final('NOT_FOUND', 'The organisation has no such channel account. Check the id.'),
   CHANNEL_ACCOUNT_NOT_VALID: final(
@@ -23,13 +22,10 @@ export const CONFIGURATION_REASONS = {
     'Template, channel and configuration are not of one channel type. Choose ones that are.',
   ),
   CHANNEL_TYPE_UNSUPPORTED: final('UNIMPLEMENTED', 'This server cannot use this channel type. Use another type.'),
-  CONFIGURATION_ACTIVE: final('FAILED_PRECONDITION', 'The configuration is active. Deactivate it first.'),
   CONFIGURATION_INACTIVE: final('FAILED_PRECONDITION', 'The configuration is not active. Activate it first.'),
   CONFIGURATION_NAME_TAKEN: final('ALREADY_EXISTS', 'Another configuration has this name. Choose another.'),
   CONFIGURATION_NOT_FOUND: final('NOT_FOUND', 'The organisation has no such configuration. Check the id.'),
-  CONFIGURATION_SERVICE_UNAVAILABLE: transient('UNAVAILABLE', 'The configuration service does not answer. Repeat.'),
   CREDENTIALS_NOT_FOUND: final('NOT_FOUND', 'The account has no usable credentials. Rotate in new ones.'),
-  CREDENTIALS_REFUSED: final('FAILED_PRECONDITION', 'The provider refused the credentials. Rotate in valid ones.'),
   PROVIDER_UNAVAILABLE: transient('UNAVAILABLE', 'The provider does not answer now. Repeat the call later.'),
   SETTINGS_LIMIT_NOT_ALLOWED: final(
     'PERMISSION_DENIED',

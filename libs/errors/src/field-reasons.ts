@@ -1,7 +1,6 @@
 /** What can be wrong with one field of a request; it stands in `reason` of a field violation. */
 export const FIELD_REASONS = {
   FIELD_CONFLICT: { text: 'It contradicts another field. Give one of the two.' },
-  FIELD_DUPLICATE: { text: 'It occurs more than once. Leave one.' },
   FIELD_EMPTY: { text: 'It has nothing in it. Fill it or leave it out.' },
   FIELD_IMMUTABLE: { text: 'It cannot be changed once set. Create another resource instead.' },
   FIELD_MALFORMED: { text: 'It does not have the form described. Correct its form.' },

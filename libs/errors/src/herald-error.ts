@@ -1,3 +1,4 @@
+import { GRPC_CODE } from './grpc-code';
 import { REASONS } from './reasons';
 import type { Reason } from './reasons';
 
@@ -44,9 +45,9 @@ export class HeraldError extends Error {
       : REASONS[this.reason].code;
   }
 
-  /** Whether the same call, unchanged and with the same request_id, may succeed later. */
+  /** Whether the same call, unchanged and with the same request_id, may succeed later. A reason unknown here goes by its code. */
   get retryable(): boolean {
-    return REASONS[this.reason].retryable;
+    return this.reason === 'UNRECOGNISED_REASON' ? this.code === GRPC_CODE.UNAVAILABLE : REASONS[this.reason].retryable;
   }
 }
 

@@ -10,7 +10,6 @@ export const MESSAGE_REASONS = {
   ADDRESS_UNREACHABLE: row('undelivered', 'The handset was off or out of reach. Try again later.'),
   BLOCKED_AT_CARRIER: row('undelivered', 'The carrier or the person blocks this sender. Reach the person elsewhere.'),
   CANCELLED_AT_PROVIDER: row('failed', 'The message was cancelled at the provider. Send it anew if it is wanted.'),
-  CANCELLED_BY_CALLER: row('cancelled', 'The request was cancelled before the message was sent.'),
   CARRIER_FILTERED: row(
     'undelivered',
     'The carrier filtered the text. Review the text and the registration of the sender.',
@@ -43,7 +42,6 @@ export const MESSAGE_REASONS = {
     'The sender is not registered for this traffic. Register it with the provider.',
   ),
   THROTTLED: row('queued', 'The provider asked to slow down, and nothing was taken. It is tried again.'),
-  UNKNOWN_OUTCOME: row('failed', 'The provider never said what became of it. Send anew if a repeat does no harm.'),
 } as const;
 
 /** The name of why a message ended as it did. */

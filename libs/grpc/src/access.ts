@@ -11,7 +11,7 @@ export interface Access {
 }
 
 /** The names of the RPCs of a generated service definition or server interface. */
-export type RpcNames<S> = keyof { [K in keyof S as string extends K ? never : number extends K ? never : K]: true };
+type RpcNames<S> = keyof { [K in keyof S as string extends K ? never : number extends K ? never : K]: true };
 
 /** Who may call each RPC of a service: one that is missing does not compile. */
 export type AccessTable<S> = { readonly [method in RpcNames<S>]: Access };

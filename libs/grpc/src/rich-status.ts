@@ -3,23 +3,30 @@ import type { ErrorDetail, Reason } from '@herald/errors';
 import { Metadata } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import {
-  Any,
   BadRequest,
   ErrorInfo,
   PreconditionFailure,
   QuotaFailure,
   ResourceInfo,
   RetryInfo,
-  Status,
-} from './google-rpc';
+} from '@herald/contracts/rpc';
+import { Status } from '@herald/contracts/status';
 
 /** The metadata entry in which an error's google.rpc.Status travels. */
 export const STATUS_DETAILS_KEY = 'grpc-status-details-bin';
 const ERROR_DOMAIN = 'herald';
 const TYPE_PREFIX = 'type.googleapis.com/google.rpc.';
-/** Other stacks refuse more than 8 KiB of headers, so the details keep well below; what does not fit is counted. */
-const VIOLATIONS_MAX = 20;
-const DESCRIPTION_LENGTH_MAX = 160;
+/**
+ * Java and Python refuse more than 8 KiB of metadata. The details stay below 4 KiB, 5.4 in base 64; the message stands
+ * beside them percent-encoded, at worst three bytes for each of its own.
+ */
+const MESSAGE_BYTES_MAX = 400;
+/** One text within the details, and all entries of the metadata and of the lists together. */
+const TEXT_BYTES_MAX = 160;
+const METADATA_BYTES_MAX = 800;
+const LISTS_BYTES_MAX = 1_900;
+/** What an entry of a list or a map costs beside its texts. */
+const ENTRY_BYTES = 12;
 
 /** An error as gRPC sends it: code, message and trailing metadata. */
 export interface WireStatus {
@@ -28,63 +35,85 @@ export interface WireStatus {
   metadata: Metadata;
 }
 
-/** Writes an error for the wire: the ErrorInfo always, and the other details as the error has them. */
+/**
+ * Writes an error for the wire: the ErrorInfo always, and the other details as the error has them. Texts are cut, and
+ * entries that do not fit are left out; of violations it is said how many.
+ */
 export function encodeStatus(error: HeraldError): WireStatus {
-  const message = error.message.toWellFormed();
-  const details = [
-    any('ErrorInfo', ErrorInfo.encode({ reason: wireReason(error), domain: ERROR_DOMAIN, metadata: metadataOf(error) })),
-    ...detailsOf(error.detail),
-  ];
+  const { code } = error;
+  const message = short(error.message, MESSAGE_BYTES_MAX);
+  const status = Status.fromPartial({ code, message, details: detailsOf(error) });
   const metadata = new Metadata();
-  const status = Status.encode({ code: error.code, message, details });
-  metadata.set(STATUS_DETAILS_KEY, Buffer.from(status));
-  return { code: error.code, details: message, metadata };
+  metadata.set(STATUS_DETAILS_KEY, Buffer.from(Status.encode(status).finish()));
+  return { code, details: message, metadata };
 }
 
-function wireReason({ reason, detail }: HeraldError): string {
-  return reason === 'UNRECOGNISED_REASON' ? (detail.remote?.reason ?? reason) : reason;
+interface Detail {
+  typeUrl: string;
+  value: Buffer;
 }
 
-function metadataOf({ detail }: HeraldError): Record<string, string> {
-  const omitted = (detail.violations?.length ?? 0) - VIOLATIONS_MAX;
-  const entries = Object.entries(detail.metadata ?? {});
-  if (omitted > 0) entries.push(['violationsOmitted', String(omitted)]);
-  return Object.fromEntries(entries.map(([key, value]) => [key, short(value)]));
-}
-
-function detailsOf(detail: ErrorDetail): { typeUrl: string; value: Uint8Array }[] {
-  const { violations, preconditions, quota, retryAfterMs, resource } = detail;
-  const some = [];
-  if (violations !== undefined) {
-    const fieldViolations = violations
-      .slice(0, VIOLATIONS_MAX)
-      .map((violation) => ({ ...violation, description: short(violation.description) }));
-    some.push(any('BadRequest', BadRequest.encode({ fieldViolations })));
-  }
+function detailsOf(error: HeraldError): Detail[] {
+  const { violations, preconditions, quota, retryAfterMs, resource } = error.detail;
+  const room = { bytes: LISTS_BYTES_MAX };
+  const fieldViolations = fittingOf(violations ?? [], room);
+  const some: Detail[] = [errorInfo(error, (violations?.length ?? 0) - fieldViolations.length)];
+  if (violations !== undefined)
+    some.push(packed('BadRequest', BadRequest, BadRequest.fromPartial({ fieldViolations })));
   if (preconditions !== undefined) {
-    const listed = preconditions.slice(0, VIOLATIONS_MAX);
-    some.push(any('PreconditionFailure', PreconditionFailure.encode({ violations: listed })));
+    const failure = PreconditionFailure.fromPartial({ violations: fittingOf(preconditions, room) });
+    some.push(packed('PreconditionFailure', PreconditionFailure, failure));
   }
-  if (quota !== undefined) some.push(any('QuotaFailure', QuotaFailure.encode({ violations: quota })));
+  if (quota !== undefined) {
+    some.push(packed('QuotaFailure', QuotaFailure, QuotaFailure.fromPartial({ violations: fittingOf(quota, room) })));
+  }
   if (retryAfterMs !== undefined) {
     const whole = Math.max(0, Math.ceil(retryAfterMs));
-    const retryDelay = [{ seconds: Math.floor(whole / 1000), nanos: (whole % 1000) * 1_000_000 }];
-    some.push(any('RetryInfo', RetryInfo.encode({ retryDelay })));
+    const retryDelay = { seconds: Math.floor(whole / 1000), nanos: (whole % 1000) * 1_000_000 };
+    some.push(packed('RetryInfo', RetryInfo, RetryInfo.fromPartial({ retryDelay })));
   }
   if (resource !== undefined) {
-    const { type, name } = resource;
-    some.push(any('ResourceInfo', ResourceInfo.encode({ resourceType: type, resourceName: name })));
+    const found = { resourceType: short(resource.type), resourceName: short(resource.name) };
+    some.push(packed('ResourceInfo', ResourceInfo, ResourceInfo.fromPartial(found)));
   }
   return some;
 }
 
-function any(type: string, value: Uint8Array): { typeUrl: string; value: Uint8Array } {
-  return { typeUrl: TYPE_PREFIX + type, value };
+/** A reason that came from another version goes on under its own name. */
+function errorInfo({ reason, detail }: HeraldError, omitted: number): Detail {
+  const entries = Object.entries(detail.metadata ?? {}).map(([key, value]) => ({ key, value }));
+  const fitting = fittingOf(entries, { bytes: METADATA_BYTES_MAX });
+  if (omitted > 0) fitting.push({ key: 'violationsOmitted', value: String(omitted) });
+  const metadata = Object.fromEntries(fitting.map(({ key, value }) => [key, value]));
+  const wireReason = short(reason === 'UNRECOGNISED_REASON' ? (detail.remote?.reason ?? reason) : reason);
+  return packed('ErrorInfo', ErrorInfo, ErrorInfo.fromPartial({ reason: wireReason, domain: ERROR_DOMAIN, metadata }));
 }
 
-function short(text: string): string {
-  const cut = text.length > DESCRIPTION_LENGTH_MAX ? `${text.slice(0, DESCRIPTION_LENGTH_MAX - 1)}…` : text;
-  return cut.toWellFormed();
+/** The first entries that fit, their texts cut: an error with very many is corrected in more than one go. */
+function fittingOf<Entry extends object>(entries: readonly Entry[], room: { bytes: number }): Entry[] {
+  const fitting: Entry[] = [];
+  for (const entry of entries) {
+    const texts = Object.entries(entry).map(([name, text]) => [name, short(text as string)] as const);
+    room.bytes -= texts.reduce((sum, [, text]) => sum + Buffer.byteLength(text), ENTRY_BYTES);
+    if (room.bytes < 0) break;
+    fitting.push(Object.fromEntries(texts) as Entry);
+  }
+  return fitting;
+}
+
+function packed<T>(type: string, codec: { encode(message: T): { finish(): Uint8Array } }, message: T): Detail {
+  return { typeUrl: TYPE_PREFIX + type, value: Buffer.from(codec.encode(message).finish()) };
+}
+
+const ELLIPSIS = '…';
+
+/** The text in so many bytes of UTF-8. Half a surrogate pair cannot be written: grpc-js would throw when it sends it. */
+function short(text: string, bytesMax = TEXT_BYTES_MAX): string {
+  const bytes = Buffer.from(text.replace(/\p{Surrogate}/gu, '\uFFFD'));
+  if (bytes.byteLength <= bytesMax) return bytes.toString();
+  // A decoder that waits for more leaves out the character that the cut goes through.
+  const kept = bytes.subarray(0, bytesMax - Buffer.byteLength(ELLIPSIS));
+  return new TextDecoder().decode(kept, { stream: true }) + ELLIPSIS;
 }
 
 /** What gRPC itself answers carries no reason; these codes then stand for one. */
@@ -106,25 +135,19 @@ export function reasonOfCode(code: number): Reason {
 /** Reads what a call ended with. A reason this version does not know keeps its text and code in `detail.remote`. */
 export function decodeStatus(error: ServiceError, method: string): HeraldError {
   const status = statusIn(error.metadata);
-  const parts = status === undefined ? {} : partsOf(status.details ?? []);
+  const parts = status === undefined ? {} : partsOf(status.details);
   const text = parts.reason ?? reasonOfCode(error.code);
   const { reason: _reason, ...detail } = parts;
   const remote = { method, reason: text, code: error.code };
   // A known name with another code is from a version that decided otherwise: its code is what the caller must see.
-  const reason = isReason(text) && REASONS[text].code === error.code ? text : 'UNRECOGNISED_REASON';
+  const reason = isReason(text) && REASONS[text].code === Number(error.code) ? text : 'UNRECOGNISED_REASON';
   const message = status?.message ?? (reason === 'UNRECOGNISED_REASON' ? error.details : REASONS[reason].text);
   return new HeraldError(reason, message, { ...detail, remote, cause: error });
 }
 
 function statusIn(metadata: Metadata | undefined): ReturnType<typeof Status.decode> | undefined {
   const [bytes] = metadata?.get(STATUS_DETAILS_KEY) ?? [];
-  if (!Buffer.isBuffer(bytes)) return undefined;
-  try {
-    return Status.decode(bytes);
-  } catch {
-    // Details that cannot be read tell nothing; the code and the message of the call still do.
-    return undefined;
-  }
+  return Buffer.isBuffer(bytes) ? readable(() => Status.decode(bytes)) : undefined;
 }
 
 type Parts = ErrorDetail & { reason?: string };
@@ -132,43 +155,55 @@ type Parts = ErrorDetail & { reason?: string };
 /** How each detail is read. Those of a type that is not listed are left out, as the standard asks. */
 const READERS: Record<string, (value: Uint8Array) => Parts> = {
   ErrorInfo: (value) => {
-    const { reason, metadata } = ErrorInfo.decode(value);
-    return { ...(reason !== undefined && { reason }), ...(metadata !== undefined && { metadata }) };
+    const { reason, domain, metadata } = ErrorInfo.decode(value);
+    // A reason is one within its domain: a proxy's may have the name of one of ours.
+    return domain === ERROR_DOMAIN && reason !== '' ? { reason, metadata } : {};
   },
   BadRequest: (value) => ({
-    violations: (BadRequest.decode(value).fieldViolations ?? []).map(({ field = '', description = '', reason }) => ({
+    violations: BadRequest.decode(value).fieldViolations.map(({ field, description, reason }) => ({
       field,
       description,
-      ...(reason !== undefined && reason !== '' && { reason }),
+      ...(reason !== '' && { reason }),
     })),
   }),
   PreconditionFailure: (value) => ({
-    preconditions: (PreconditionFailure.decode(value).violations ?? []).map(
-      ({ type = '', subject = '', description = '' }) => ({ type, subject, description }),
-    ),
+    preconditions: PreconditionFailure.decode(value).violations,
   }),
   QuotaFailure: (value) => ({
-    quota: (QuotaFailure.decode(value).violations ?? []).map(({ subject = '', description = '' }) => ({
+    quota: QuotaFailure.decode(value).violations.map(({ subject, description }) => ({
       subject,
       description,
     })),
   }),
   RetryInfo: (value) => {
-    const [delay] = RetryInfo.decode(value).retryDelay ?? [];
-    return { retryAfterMs: (delay?.seconds ?? 0) * 1000 + Math.ceil((delay?.nanos ?? 0) / 1_000_000) };
+    const { retryDelay } = RetryInfo.decode(value);
+    return { retryAfterMs: (retryDelay?.seconds ?? 0) * 1000 + Math.ceil((retryDelay?.nanos ?? 0) / 1_000_000) };
   },
   ResourceInfo: (value) => {
-    const { resourceType = '', resourceName = '' } = ResourceInfo.decode(value);
+    const { resourceType, resourceName } = ResourceInfo.decode(value);
     return { resource: { type: resourceType, name: resourceName } };
   },
 };
 
-function partsOf(details: { typeUrl?: string; value?: Uint8Array }[]): Parts {
+function partsOf(details: { typeUrl: string; value: Uint8Array }[]): Parts {
   const parts: Parts = {};
-  for (const { typeUrl = '', value = new Uint8Array() } of details) {
+  for (const { typeUrl, value } of details) {
     const type = typeUrl.slice(TYPE_PREFIX.length);
     const reader = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
-    if (reader !== undefined && typeUrl.startsWith(TYPE_PREFIX)) Object.assign(parts, reader(value));
+    if (reader !== undefined && typeUrl.startsWith(TYPE_PREFIX))
+      Object.assign(
+        parts,
+        readable(() => reader(value)),
+      );
   }
   return parts;
+}
+
+/** What can be read, or nothing: bytes that cannot be read tell nothing, and the rest of the status still does. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

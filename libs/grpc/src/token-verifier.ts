@@ -11,10 +11,13 @@ const TOKEN_LENGTH_MAX = 8192;
 const USER_LIFETIME_SECONDS_MAX = 24 * 3600;
 const SERVICE_LIFETIME_SECONDS_MAX = 900;
 const KEY_SET_TIMEOUT_MS = 5_000;
+/** A key set in use is read anew so often: a key that was taken out opens nothing a minute later. */
+const KEY_SET_REFRESH_MS = 60_000;
+/** A key set that cannot be read anew serves so long: an issuer that is away for some minutes stops no call. */
 const KEY_SET_AGE_MS_MAX = 10 * 60_000;
 
-/** Where public keys come from: an address that serves them, the keys themselves, or a function for keys that rotate. */
-export type KeySource = { url: string } | JSONWebKeySet | (() => Promise<JSONWebKeySet>);
+/** Where public keys come from: an address that serves them, or the keys themselves. */
+export type KeySource = { url: string } | JSONWebKeySet;
 
 /** What a token must agree with. Users and services have key sets of their own: a user's key signs for no service. */
 export interface TokenRules {
@@ -22,8 +25,6 @@ export interface TokenRules {
   audience: string;
   userKeys: KeySource;
   serviceKeys: KeySource;
-  /** The longest life of a user's token; 24 hours if left out. */
-  userLifetimeSecondsMax?: number;
   /** The time, for tests; the clock of the machine if left out. */
   now?: () => Date;
 }
@@ -60,9 +61,7 @@ export function tokenVerifier(rules: TokenRules): TokenVerifier {
   return {
     verify: async (token) => {
       const isService = isServiceToken(token);
-      const lifetimeMax = isService
-        ? SERVICE_LIFETIME_SECONDS_MAX
-        : (rules.userLifetimeSecondsMax ?? USER_LIFETIME_SECONDS_MAX);
+      const lifetimeMax = isService ? SERVICE_LIFETIME_SECONDS_MAX : USER_LIFETIME_SECONDS_MAX;
       const payload = await verifiedPayload(token, isService ? serviceKeys : userKeys, rules, now());
       requireShortLife(payload, lifetimeMax, now());
       return isService ? serviceCaller(payload) : userCaller(payload);
@@ -94,7 +93,6 @@ async function verifiedPayload(
       issuer,
       audience,
       clockTolerance: CLOCK_SKEW_SECONDS,
-      requiredClaims: ['exp', 'sub'],
       currentDate,
     });
     return payload;
@@ -116,7 +114,10 @@ function refusalFor(cause: unknown): HeraldError {
 /** `ERR_JOSE_GENERIC` is what jose throws when the address of a key set answers with anything but 200. */
 const KEY_SET_FAULTS = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID']);
 
-/** Bounds both the life the issuer gave and what is left of it, so that a token without `iat` is bounded too. */
+/**
+ * Bounds both the life the issuer gave and what is left of it, so that a token without `iat` is bounded too. One without
+ * an end would live for ever.
+ */
 function requireShortLife({ exp = Infinity, iat }: JWTPayload, secondsMax: number, now: Date): void {
   const nowSeconds = now.getTime() / 1000;
   const isIssuedInFuture = iat !== undefined && iat > nowSeconds + CLOCK_SKEW_SECONDS;
@@ -138,10 +139,17 @@ function serviceCaller({ sub = '', org }: JWTPayload): Caller {
 }
 
 function keysOf(source: KeySource): JWTVerifyGetKey {
-  if (typeof source === 'function') return async (header, token) => createLocalJWKSet(await source())(header, token);
   if ('keys' in source) return createLocalJWKSet(source);
-  return createRemoteJWKSet(new URL(source.url), {
+  const keySet = createRemoteJWKSet(new URL(source.url), {
     timeoutDuration: KEY_SET_TIMEOUT_MS,
     cacheMaxAge: KEY_SET_AGE_MS_MAX,
   });
+  let readAt = -Infinity;
+  return async (header, token) => {
+    const isOld = Date.now() - readAt >= KEY_SET_REFRESH_MS;
+    if (isOld) readAt = Date.now();
+    // No call waits for this. When it fails, the keys at hand go on until they are too old, and then a call says so.
+    if (isOld && keySet.fresh) keySet.reload().catch(() => undefined);
+    return keySet(header, token);
+  };
 }

@@ -3,13 +3,16 @@ import type { handleUnaryCall, ServerErrorResponse, ServerUnaryCall } from '@grp
 import { HeraldError } from '@herald/errors';
 import { unauthenticated } from './token-verifier';
 import type { Caller } from './identity';
+import type { CallsUnderWay } from './calls-under-way';
 
 /** Taken off the caller's deadline, so that our own answer arrives before the caller stops waiting for it. */
-export const DEADLINE_SHAVED_MS = 20;
+const DEADLINE_SHAVED_MS = 20;
 /** With less time than this a call is refused before it starts: it would fail half done. */
 export const DEADLINE_MS_MIN = 100;
 /** The deadline of a call whose caller set none. */
-export const DEADLINE_DEFAULT_MS = 30_000;
+const DEADLINE_DEFAULT_MS = 30_000;
+/** A caller's deadline further off counts as this one: nothing a unary call does takes longer. */
+const DEADLINE_MS_MAX = 10 * 60_000;
 
 /** What a handler knows of its call. `org` throws UNAUTHENTICATED where a service's token names none. */
 export interface CallContext {
@@ -26,7 +29,7 @@ export interface CallContext {
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
 
 /** How the server finds what a method of an implementation was made from. */
-export const SERVED = Symbol('served');
+const SERVED = Symbol('served');
 
 /** A method made by unary() or unimplemented(), the only kinds the server takes. */
 export type Served = { kind: 'unary'; handler: UnaryHandler<unknown, unknown> } | { kind: 'unimplemented' };
@@ -63,24 +66,26 @@ export function servedOf(method: unknown): Served | undefined {
 export async function runUnary(
   handler: UnaryHandler<unknown, unknown>,
   call: ServerUnaryCall<unknown, unknown>,
-  { caller, method }: { caller: Caller; method: string },
+  { caller, method, underWay }: { caller: Caller; method: string; underWay: CallsUnderWay },
 ): Promise<unknown> {
   const leftMs = timeLeft(call);
   if (leftMs < DEADLINE_MS_MIN) throw tooShort();
+  if (call.cancelled) throw givenUp();
   const budgetMs = leftMs - DEADLINE_SHAVED_MS;
   const abort = new AbortController();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<never>();
   const end = (error: HeraldError) => {
     abort.abort(error);
-    reject(error);
+    ended.reject(error);
   };
   const timer = setTimeout(() => end(exceeded()), budgetMs);
-  const onCancelled = () => end(new HeraldError('CANCELLED', 'The caller gave the call up.'));
+  const onCancelled = () => end(givenUp());
   call.once('cancelled', onCancelled);
-  if (call.cancelled) onCancelled();
   const deadline = new Date(Date.now() + budgetMs);
   try {
-    return await Promise.race([ended, handler(call.request, contextOf({ caller, method, deadline }, abort.signal))]);
+    const handling = handler(call.request, contextOf({ caller, method, deadline }, abort.signal));
+    underWay.add(handling, end);
+    return await Promise.race([ended.promise, handling]);
   } finally {
     clearTimeout(timer);
     call.off('cancelled', onCancelled);
@@ -90,7 +95,7 @@ export async function runUnary(
 function timeLeft(call: ServerUnaryCall<unknown, unknown>): number {
   const deadline = call.getDeadline();
   const leftMs = (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
-  return Math.min(leftMs, DEADLINE_DEFAULT_MS);
+  return leftMs === Infinity ? DEADLINE_DEFAULT_MS : Math.min(leftMs, DEADLINE_MS_MAX);
 }
 
 function contextOf(known: { caller: Caller; method: string; deadline: Date }, signal: AbortSignal): CallContext {
@@ -108,6 +113,10 @@ function tooShort(): HeraldError {
   return new HeraldError('DEADLINE_TOO_SHORT', `Less than ${DEADLINE_MS_MIN} ms were left. Allow the call more time.`, {
     metadata: { deadlineMsMin: String(DEADLINE_MS_MIN) },
   });
+}
+
+function givenUp(): HeraldError {
+  return new HeraldError('CANCELLED', 'The caller gave the call up.');
 }
 
 function exceeded(): HeraldError {

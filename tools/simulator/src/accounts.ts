@@ -91,6 +91,11 @@ export class Accounts {
   }
 }
 
+/** Whether an Authorization header carries the account's own token, and not one of its API keys. */
+export function isOwnCredential({ sid, authToken }: Account, authorization: string | undefined): boolean {
+  return authorization?.replace(/^basic /i, '').trim() === basicCredential(sid, authToken);
+}
+
 function basicCredential(user: string, password: string): string {
   return Buffer.from(`${user}:${password}`).toString('base64');
 }

@@ -1,5 +1,4 @@
-import { sidOf } from './accounts';
-import type { Account } from './accounts';
+import { isOwnCredential, sidOf, type Account } from './accounts';
 import { answerJson, answerProblem } from './exchange';
 import type { Exchange, Route } from './exchange';
 import { listMessages } from './list-messages';
@@ -31,7 +30,7 @@ export function apiRoutes(provider: Provider): Route[] {
     route('DELETE', `${ACCOUNT}/Messages/([^/]+)\\.json`, (account, exchange) =>
       deleteMessage(provider, account, exchange),
     ),
-    route('GET', `${ACCOUNT}\\.json`, (account, exchange) => answerJson(exchange, accountResource(account))),
+    route('GET', `${ACCOUNT}\\.json`, fetchAccount),
     route('GET', `${ACCOUNT}/IncomingPhoneNumbers\\.json`, listPhoneNumbers),
     route('GET', `${ACCOUNT}/SMS/ShortCodes\\.json`, listShortCodes),
     route('GET', '/v1/Services/(MG[^/]+)', fetchService),
@@ -47,6 +46,12 @@ function authenticated(provider: Provider, exchange: Exchange, handle: Handler):
   if (!account || (sid.startsWith('AC') && sid !== account.sid)) answerProblem(exchange, problem(20003));
   else if (!sid.startsWith('AC') && !sid.startsWith('MG')) answerProblem(exchange, problem(20404, exchange.path));
   else handle(account, exchange);
+}
+
+/** A standard API key may do everything but look at the account itself. */
+function fetchAccount(account: Account, exchange: Exchange): void {
+  if (isOwnCredential(account, exchange.request.headers.authorization)) answerJson(exchange, accountResource(account));
+  else answerProblem(exchange, problem(20003));
 }
 
 function fetchMessage(provider: Provider, account: Account, exchange: Exchange): void {

@@ -42,9 +42,6 @@ export interface Fault {
 /** The faults that are switched on. */
 export type Faults = ReadonlyMap<FaultName, Fault>;
 
-/** Thrown for a fault specification that cannot be read; the message says what may be written. */
-export class FaultSpecError extends Error {}
-
 /** Other words for the same fault. */
 const ALIASES: Record<string, FaultName> = { 'accepted-then-dropped': 'drop' };
 
@@ -57,6 +54,7 @@ export type RequestFault = (typeof EXCLUSIVE)[number];
 /**
  * Reads a fault specification: `name[=span][:probability]`, separated by commas, for example
  * `slow=200ms..2s:0.3,429:0.1,drop:0.02`. What is left out has the default of {@link FAULTS}; an empty text or `none` is no fault.
+ * Throws an Error that says what may be written.
  */
 export function parseFaults(text: string): Faults {
   const faults = new Map<FaultName, Fault>();
@@ -64,13 +62,14 @@ export function parseFaults(text: string): Faults {
   if (trimmed === '' || trimmed === 'none') return faults;
   for (const part of trimmed.split(',')) {
     const { name, fault } = parseFault(part.trim());
-    if (faults.has(name)) throw new FaultSpecError(`The fault "${name}" is given twice. Write each fault once.`);
+    if (faults.has(name)) throw new Error(`The fault "${name}" is given twice. Write each fault once.`);
     faults.set(name, fault);
   }
   const total = EXCLUSIVE.reduce((sum, name) => sum + (faults.get(name)?.probability ?? 0), 0);
   if (total > 1 + 1e-9) {
-    throw new FaultSpecError(
-      `The probabilities of ${EXCLUSIVE.join(', ')} add up to ${total.toFixed(2)}. One request meets one of them: keep their sum at 1 or below.`,
+    throw new Error(
+      `The probabilities of ${EXCLUSIVE.join(', ')} add up to ${total.toFixed(2)}. ` +
+        'One request meets one of them: keep their sum at 1 or below.',
     );
   }
   return faults;
@@ -81,8 +80,9 @@ function parseFault(part: string): { name: FaultName; fault: Fault } {
   const written = match?.[1] ?? '';
   const name = ALIASES[written] ?? written;
   if (!isFaultName(name)) {
-    throw new FaultSpecError(
-      `"${part}" is not a fault. Write name[=span][:probability], separated by commas, with one of: ${Object.keys(FAULTS).join(', ')}; or none.`,
+    throw new Error(
+      `"${part}" is not a fault. Write name[=span][:probability], separated by commas, ` +
+        `with one of: ${Object.keys(FAULTS).join(', ')}; or none.`,
     );
   }
   return { name, fault: { probability: readProbability(name, match?.[3]), span: readSpan(name, match?.[2]) } };
@@ -96,16 +96,16 @@ function readProbability(name: FaultName, text: string | undefined): number {
   if (text === undefined) return FAULTS[name].probability;
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= 1) return value;
-  throw new FaultSpecError(`"${text}" is no probability. Write a number from 0 to 1, for example ${name}:0.1.`);
+  throw new Error(`"${text}" is no probability. Write a number from 0 to 1, for example ${name}:0.1.`);
 }
 
 function readSpan(name: FaultName, text: string | undefined): Span {
   const row = FAULTS[name];
   if (text === undefined) return 'span' in row ? row.span : { minMs: 0, maxMs: 0 };
-  if (!('span' in row)) throw new FaultSpecError(`The fault "${name}" takes no span of time. Write ${name}:0.1.`);
+  if (!('span' in row)) throw new Error(`The fault "${name}" takes no span of time. Write ${name}:0.1.`);
   const span = parseSpan(text);
   if (span) return span;
-  throw new FaultSpecError(
+  throw new Error(
     `"${text}" is no span of time. Write one or two lengths, for example ${name}=200ms..2s or ${name}=1s.`,
   );
 }

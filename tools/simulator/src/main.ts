@@ -1,11 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { AccountSettings } from './accounts';
 import { SAMPLE_ACCOUNT } from './accounts';
-import { checkShares, DEFAULT_SHARES, parseOutcome } from './behaviour';
+import { checkShares, parseOutcome } from './behaviour';
 import type { Shares } from './behaviour';
 import type { Span } from './chance';
 import { FAULTS, parseFaults } from './faults';
-import type { MessageStatus } from './message';
 import { startSimulator } from './simulator';
 import { parseSpan } from './span';
 
@@ -17,15 +16,16 @@ interface Flags {
   faults: string;
   account: AccountSettings[];
   anySender: boolean;
-  outcomes: Shares;
-  statusDelay: Span;
-  statuses: MessageStatus[];
+  outcomes?: Shares;
+  statusDelay?: Span;
   json: boolean;
 }
 
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
-  return Number(text);
+function between(min: number, max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+    throw new InvalidArgumentError(`Write a whole number from ${min} to ${max}.`);
+  };
 }
 
 /** Turns the errors of a parser into commander's, which prints them with the option's name and exits 1. */
@@ -62,15 +62,6 @@ function readOutcomes(text: string): Shares {
   return checkShares(Object.fromEntries(entries));
 }
 
-function readStatuses(text: string): MessageStatus[] {
-  const known: MessageStatus[] = ['sending', 'sent'];
-  const named = text === 'none' ? [] : text.split(',');
-  if (named.some((name) => !known.some((status) => status === name))) {
-    throw new InvalidArgumentError('Write sending,sent or one of them, or none.');
-  }
-  return known.filter((status) => named.includes(status));
-}
-
 const FAULT_HELP = Object.entries(FAULTS)
   .map(([name, { probability, text }]) => `  ${name.padEnd(11)} ${String(probability).padEnd(5)} ${text}`)
   .join('\n');
@@ -79,10 +70,10 @@ const command = new Command('simulator')
   .description(
     'Speaks the wire contract of Twilio Programmable Messaging, sends no message, and remembers what it accepted.',
   )
-  .option('--port <number>', 'port to listen on; 0 takes a free one', whole, 50070)
+  .option('--port <number>', 'port to listen on; 0 takes a free one', between(0, 65_535), 50_070)
   .option('--host <address>', 'address to listen on; the control API asks for no credentials', '127.0.0.1')
   .option('--receipts <directory>', 'where the receipt log is kept', '.herald/simulator')
-  .option('--seed <number>', 'the same seed makes the same choices for the same recipients', whole, 1)
+  .option('--seed <number>', 'the same seed makes the same choices for the same recipients', between(0, 2 ** 31 - 1), 1)
   .option(
     '--faults <spec>',
     'what goes wrong, see below',
@@ -91,14 +82,8 @@ const command = new Command('simulator')
   )
   .option('--account <sid:token>', 'a further account; may be repeated', readAccount, [])
   .option('--any-sender', 'accept every well-formed sender, owned or not', false)
-  .option(
-    '--outcomes <list>',
-    'shares, e.g. delivered=0.9,undelivered:30003=0.1',
-    argument(readOutcomes),
-    DEFAULT_SHARES,
-  )
-  .option('--status-delay <span>', 'how long a message stays in each status', readDelay, { minMs: 20, maxMs: 120 })
-  .option('--statuses <list>', 'statuses called back before the last', readStatuses, ['sending', 'sent'])
+  .option('--outcomes <list>', 'shares of outcomes, e.g. delivered=0.9,undelivered:30003=0.1', argument(readOutcomes))
+  .option('--status-delay <span>', 'how long a message stays in each status (default: 20ms..120ms)', readDelay)
   .option('--json', 'print one line of JSON when ready: {"url","control","pid"}', false)
   .addHelpText(
     'after',
@@ -114,13 +99,15 @@ The sample account: ${SAMPLE_ACCOUNT.sid}, token ${SAMPLE_ACCOUNT.authToken}`,
 
 async function main(): Promise<void> {
   const { account, json, ...flags } = command.parse().opts<Flags>();
-  const { outcomes: shares, ...options } = flags;
-  const simulator = await startSimulator({ ...options, shares, accounts: account });
+  const { outcomes, ...options } = flags;
+  const simulator = await startSimulator({ ...options, ...(outcomes && { shares: outcomes }), accounts: account });
   const stop = () => void simulator.stop().then(() => process.exit(0));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const ready = { url: simulator.url, control: simulator.controlUrl, pid: process.pid };
-  const text = `The simulator listens on ${ready.url}, its control API on ${ready.control}. Receipts are in ${flags.receipts}. Ctrl-C stops it.`;
+  const text =
+    `The simulator listens on ${ready.url}, its control API on ${ready.control}. ` +
+    `Receipts are in ${flags.receipts}. Ctrl-C stops it.`;
   process.stdout.write(`${json ? JSON.stringify(ready) : text}\n`);
 }
 

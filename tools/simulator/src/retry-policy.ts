@@ -17,7 +17,8 @@ const KINDS: readonly FailureKind[] = ['4xx', '5xx', 'ct', 'rt'];
 
 /**
  * Reads the connection overrides in a URL's fragment: `ct` 100–10000 (5000 when left out), `rt` 100–15000 (15000),
- * `tt` 100–15000 (15000), `rc` 0–5 (1), `rp` of 4xx, 5xx, ct, rt, all, several of them separated by commas (ct). A value out of its bounds counts as left out.
+ * `tt` 100–15000 (15000), `rc` 0–5 (1), `rp` of 4xx, 5xx, ct, rt, all, several of them separated by commas (ct). A value
+ * out of its bounds counts as left out.
  * See https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
  */
 export function retryPolicy(address: string): RetryPolicy {

@@ -5,7 +5,7 @@ import { Accounts, SAMPLE_ACCOUNT } from './accounts';
 import type { AccountSettings } from './accounts';
 import { apiRoutes } from './api-routes';
 import { checkShares, DEFAULT_SHARES } from './behaviour';
-import type { Behaviour, Shares, SuffixRule } from './behaviour';
+import type { Behaviour, Shares } from './behaviour';
 import { CallbackSender } from './callbacks';
 import { Occurrences } from './chance';
 import type { Span } from './chance';
@@ -35,7 +35,6 @@ export interface SimulatorOptions {
   /** Every account accepts every well-formed sender. */
   anySender?: boolean;
   shares?: Shares;
-  rules?: readonly SuffixRule[];
   /** How long a message stays in each status. */
   statusDelay?: Span;
   /** The statuses between the first and the last: `sending`, `sent` or one of them. */
@@ -113,7 +112,7 @@ function behaviourOf(options: SimulatorOptions): Behaviour {
     seed: options.seed ?? 1,
     faults: parseFaults(options.faults ?? ''),
     shares: checkShares(options.shares ?? DEFAULT_SHARES),
-    rules: options.rules ?? [],
+    rules: [],
     statusDelay: options.statusDelay ?? STATUS_DELAY,
     statuses: options.statuses ?? ['sending', 'sent'],
   };

@@ -3,7 +3,7 @@ import type { Span } from './chance';
 const UNITS: Record<string, number> = { ms: 1, s: 1000 };
 
 /** Reads `200ms`, `2s` or `1.5s`; anything else is undefined. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text);
   return match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1) : undefined;
 }

@@ -158,6 +158,9 @@ describe('the official SDK against the simulator', () => {
     const { url } = await bench.simulator();
     const [[key = '', secret = ''] = []] = Object.entries(SAMPLE_ACCOUNT.apiKeys);
     expect(await sdk(url, key, secret).messages.list()).toEqual([]);
+    // As with Twilio's standard keys: everything but the account itself.
+    const account = sdk(url, key, secret).api.v2010.accounts(SAMPLE_ACCOUNT.sid);
+    await expect(account.fetch()).rejects.toMatchObject({ code: 20003, status: 401 });
     await expect(sdk(url, key, 'wrong').messages.list()).rejects.toMatchObject({ code: 20003, status: 401 });
     const other = await fetch(`${url}/2010-04-01/Accounts/AC${'1'.repeat(32)}.json`, {
       headers: { authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}` },

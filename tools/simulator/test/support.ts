@@ -5,31 +5,20 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import twilio, { RequestClient } from 'twilio';
+import twilio from 'twilio';
 import { SAMPLE_ACCOUNT, startSimulator } from '../src';
 import type { RunningSimulator, SimulatorOptions } from '../src';
 
-/** Sends what the official SDK asks of any twilio.com host to the simulator. */
-class ToSimulator extends RequestClient {
-  constructor(private readonly base: string) {
-    super();
-  }
-
-  override request<Data>(
-    options: Parameters<RequestClient['request']>[0],
-  ): ReturnType<RequestClient['request']> & Promise<Data> {
-    const uri = options.uri.replace(/^https:\/\/[^/]+/, this.base);
-    return super.request({ ...options, uri }) as ReturnType<RequestClient['request']> & Promise<Data>;
-  }
-}
-
-/** The official SDK, as the sample account or with other credentials. */
+/** The official SDK, as the sample account or with other credentials; its HTTP client has ours in the place of Twilio's host. */
 export function sdk(
   base: string,
   user: string = SAMPLE_ACCOUNT.sid,
   password: string = SAMPLE_ACCOUNT.authToken,
 ): twilio.Twilio {
-  return twilio(user, password, { accountSid: SAMPLE_ACCOUNT.sid, httpClient: new ToSimulator(base) });
+  const httpClient = new twilio.RequestClient();
+  const toTwilio = httpClient.request.bind(httpClient);
+  httpClient.request = (options) => toTwilio({ ...options, uri: options.uri.replace(/^https:\/\/[^/]+/, base) });
+  return twilio(user, password, { accountSid: SAMPLE_ACCOUNT.sid, httpClient });
 }
 
 /** One request a webhook got. */
@@ -48,7 +37,7 @@ export interface Webhook {
   close: () => Promise<void>;
 }
 
-export async function startWebhook(): Promise<Webhook> {
+async function startWebhook(): Promise<Webhook> {
   const webhook: Webhook = {
     url: '',
     received: [],

@@ -14,6 +14,7 @@ const contact = (changes: Partial<Contact> = {}): Contact => ({
   caseName: '',
   showInTimeline: undefined,
   clientReference: '',
+  sendAsTemplate: false,
   ...changes,
 });
 

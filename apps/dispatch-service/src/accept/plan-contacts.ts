@@ -23,6 +23,8 @@ export interface Contact {
   caseName: string;
   showInTimeline: boolean | undefined;
   clientReference: string;
+  /** The contact wants a content template of the provider, which only WhatsApp has. */
+  sendAsTemplate: boolean;
 }
 
 /** What a request is planned against: the configuration's channel and timeline setting, and the pinned template version. */
@@ -125,6 +127,7 @@ function refusalAsGiven(contact: Contact, settings: PlanSettings): Refusal | und
     if (channelType === undefined) return { reason: 'CHANNEL_UNKNOWN', field: 'channel_id' };
     if (channelType !== settings.channelType) return { reason: 'CHANNEL_MISMATCH', field: 'channel_id' };
   }
+  if (contact.sendAsTemplate) return { reason: 'CHANNEL_MISMATCH', field: 'send_as_template' };
   if (!settings.strict2020) return undefined;
   if (!hasItem(contact, contact.customerName, 'customername')) {
     return { reason: 'CUSTOMER_NAME_MISSING', field: 'customer_name' };

@@ -1,8 +1,8 @@
 import { HeraldError } from '@herald/errors';
-import { execute, single, sql, type Database } from '@herald/postgres';
+import type { Database } from '@herald/postgres';
 import { testDatabase, type TestDatabase } from '@herald/testing';
 import { migrations } from '../migrations';
-import { readQuota, refuseWhenExhausted, spendQuota } from './quota';
+import { readQuota, admit, spendQuota } from './quota';
 
 const LIMIT = 30_000;
 const ORG = '0190a000-0000-7000-8000-000000000001';
@@ -19,28 +19,17 @@ describe('quota', () => {
   afterAll(() => test.close());
 
   /** Sets the ledger's clock of this spec's own database to a minute of a virtual day. */
-  const atMinute = (minute: number) =>
+  const atMinute = (minute: number) => at(`00:00+00'' + interval ''1 minute'' * ${minute}`);
+  const at = (time: string) =>
     test.asOwner(`create or replace function ledger_now() returns timestamptz language sql volatile
-                    as 'select timestamptz ''2026-11-24 00:00+00'' + interval ''1 minute'' * ${minute}'`);
+                    as 'select timestamptz ''2026-11-24 ${time}'`);
 
   const spendOne = (org = ORG, limit = LIMIT) => database.transaction(org, (tx) => spendQuota(tx, org, limit));
 
-  /** Writes what `count` accepted requests at the clock's present would have left, by the statements' own rules. */
-  const spendMany = (count: number, org = ORG) =>
-    database.transaction(org, async (tx) => {
-      const { seq } = single(
-        await sql<{ seq: number }>(
-          tx,
-          `insert into quota_head as head (org_id, seq, last_at) values ($1, $2, ledger_now())
-           on conflict (org_id) do update set seq = head.seq + $2, last_at = ledger_now() returning seq::int`,
-          [org, count],
-        ),
-      );
-      await execute(
-        tx,
-        'insert into quota_entry (org_id, seq, accepted_at) select $1, generate_series($2::bigint - $3 + 1, $2::bigint), ledger_now()',
-        [org, seq, count],
-      );
+  /** Spends so many at the clock's present, as so many requests would, in one transaction. */
+  const spendMany = (count: number, limit = LIMIT) =>
+    database.transaction(ORG, async (tx) => {
+      for (let spent = 0; spent < count; spent += 1) await spendQuota(tx, ORG, limit);
     });
 
   const used = (org = ORG) => database.read(org, async (tx) => (await readQuota(tx, org, LIMIT)).used);
@@ -59,36 +48,48 @@ describe('quota', () => {
     await atMinute(0);
   });
 
-  it('P11: counts a rolling hour, where a fixed bucket would let 35,000 requests through in two minutes', async () => {
+  it('P11: of 15,000 and 20,000 requests two minutes apart accepts 30,000, where a bucket of the hour would take all', async () => {
     await atMinute(59);
     await spendMany(15_000);
     await atMinute(61);
-    await spendMany(15_000);
-    const error = await refusal(spendOne());
-    expect(error.reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
-    expect(error.detail.retryAfterMs).toBe(58 * 60_000);
-    expect(await used()).toBe(30_000);
+    await spendMany(14_999);
+    await spendOne();
+    for (let over = 0; over < 20; over += 1) {
+      const error = await refusal(spendOne());
+      expect(error.reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
+      expect(error.detail.retryAfterMs).toBe(58 * 60_000);
+    }
+    expect(await used()).toBe(LIMIT);
     await atMinute(119);
     await spendOne();
+  }, 60_000);
+
+  it('P11: is exact to the microsecond', async () => {
+    await at(`00:00:00.000900+00''`);
+    await spendOne(ORG, 1);
+    await at(`01:00:00.000899+00''`);
+    expect((await refusal(spendOne(ORG, 1))).reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
+    await at(`01:00:00.000900+00''`);
+    await spendOne(ORG, 1);
   });
 
-  it('P11: accepts the 30,000th request and refuses the 30,001st', async () => {
-    await spendMany(29_999);
-    await spendOne();
-    expect((await refusal(spendOne())).reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
-    expect(await used()).toBe(30_000);
-  });
-
-  it('is exact when many spend at once', async () => {
-    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => spendOne(ORG, 25)));
+  it('P11: is exact when many spend at once', async () => {
+    // Some wait too long for a connection on a busy machine; they have spent nothing, and come again.
+    const patiently = async (): Promise<void> => {
+      const [outcome] = await Promise.allSettled([spendOne(ORG, 25)]);
+      if (outcome.status === 'fulfilled') return;
+      if ((outcome.reason as HeraldError).reason !== 'DATABASE_BUSY') throw outcome.reason;
+      return patiently();
+    };
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, patiently));
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(25);
     expect(await used()).toBe(25);
   });
 
   it('refuses cheaply, without a lock, what would be refused', async () => {
     await spendMany(10);
-    await database.read(ORG, (tx) => refuseWhenExhausted(tx, ORG, 11));
-    await refusal(database.read(ORG, (tx) => refuseWhenExhausted(tx, ORG, 10)));
+    await database.read(ORG, (tx) => admit(tx, ORG, 11));
+    await refusal(database.read(ORG, (tx) => admit(tx, ORG, 10)));
   });
 
   it('gives a number back when the transaction is rolled back', async () => {
@@ -101,16 +102,17 @@ describe('quota', () => {
   });
 
   it('never lets one organisation spend from another', async () => {
-    await spendMany(30_000);
-    await spendOne(OTHER_ORG);
+    await spendMany(10, 10);
+    await refusal(spendOne(ORG, 10));
+    await spendOne(OTHER_ORG, 10);
     expect(await used(OTHER_ORG)).toBe(1);
   });
 
   it('does not let a clock that is set back open the hour again', async () => {
     await atMinute(100);
-    await spendMany(30_000);
+    await spendMany(10, 10);
     await atMinute(30);
-    expect((await refusal(spendOne())).reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
+    expect((await refusal(spendOne(ORG, 10))).reason).toBe('HOURLY_REQUESTS_EXHAUSTED');
   });
 
   it('obeys a limit that was lowered at once', async () => {

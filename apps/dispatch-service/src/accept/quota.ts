@@ -2,7 +2,7 @@ import { HeraldError } from '@herald/errors';
 import { maybe, single, sql, type Tx } from '@herald/postgres';
 
 /** The rolling window of the quota in seconds; `interval '1 hour'` in the statements below. The documented limit is by the hour. */
-export const QUOTA_WINDOW_SECONDS = 3600;
+const QUOTA_WINDOW_SECONDS = 3600;
 
 /** How much of the rolling hour is used, by the ledger's clock. */
 export interface QuotaState {
@@ -11,13 +11,14 @@ export interface QuotaState {
   nextAvailableAt?: Date;
 }
 
-const takeNumber = sql.prepared<{ seq: string; lastAt: Date }>(
+// The time goes back to the database as text: a Date keeps no microseconds, and the hour would be short of one.
+const takeNumber = sql.prepared<{ seq: string; lastAt: string }>(
   'quota_take_number',
   `insert into quota_head as head (org_id, seq, last_at)
    values ($1, 1, ledger_now())
    on conflict (org_id) do update
       set seq = head.seq + 1, last_at = greatest(head.last_at, ledger_now())
-   returning seq, last_at as "lastAt"`,
+   returning seq, last_at::text as "lastAt"`,
 );
 
 // Refuses by writing nothing: the entry `limit` places back is still inside the hour. Times never go back along seq
@@ -33,12 +34,13 @@ const addEntry = sql.prepared<{ acceptedAt: Date }>(
    returning accepted_at as "acceptedAt"`,
 );
 
-const oldestThatCounts = sql.prepared<{ waitMs: number }>(
-  'quota_wait',
-  `select ceil(extract(epoch from entry.accepted_at + interval '1 hour' - ledger_now()) * 1000)::int as "waitMs"
-     from quota_head head
-     join quota_entry entry on entry.org_id = head.org_id and entry.seq = head.seq + 1 - $2::bigint
-    where head.org_id = $1`,
+const whenNext = sql.prepared<{ now: Date; waitMs: number | null }>(
+  'quota_when_next',
+  `select ledger_now() as now,
+          (select ceil(extract(epoch from entry.accepted_at + interval '1 hour' - ledger_now()) * 1000)::int
+             from quota_head head
+             join quota_entry entry on entry.org_id = head.org_id and entry.seq = head.seq + 1 - $2::bigint
+            where head.org_id = $1) as "waitMs"`,
 );
 
 /**
@@ -50,40 +52,46 @@ export async function spendQuota(tx: Tx, org: string, limit: number): Promise<vo
   const { seq, lastAt } = single(await takeNumber(tx, [org]));
   const entry = maybe(await addEntry(tx, [org, seq, lastAt, limit]));
   if (entry) return;
-  throw exhausted(limit, await waitMs(tx, org, limit, 1));
+  // The head counts this request already.
+  throw exhausted(limit, (await askNext(tx, org, limit + 1)).waitMs);
 }
 
-/** Refuses an exhausted organisation before any work is done for it. It takes no lock, so it may let one through that spendQuota refuses. */
-export async function refuseWhenExhausted(tx: Tx, org: string, limit: number): Promise<void> {
-  const wait = await waitMs(tx, org, limit, 0);
-  if (wait > 0) throw exhausted(limit, wait);
+/**
+ * Refuses an exhausted organisation before any work is done for it, and returns the ledger's time. It takes no lock, so
+ * it may let one through that spendQuota refuses.
+ */
+export async function admit(tx: Tx, org: string, limit: number): Promise<Date> {
+  const { now, waitMs } = await askNext(tx, org, limit);
+  if (waitMs > 0) throw exhausted(limit, waitMs);
+  return now;
 }
 
 /** Counts the requests of the last hour. */
-export async function readQuota(tx: Tx, org: string, limit: number): Promise<QuotaState & { now: Date }> {
-  const { used, now } = single(
-    await sql<{ used: number; now: Date }>(
+export async function readQuota(tx: Tx, org: string, limit: number): Promise<QuotaState> {
+  const { used } = single(
+    await sql<{ used: number }>(
       tx,
-      `select count(entry.seq)::int as used, ledger_now() as now
-         from quota_entry entry
-        where entry.org_id = $1 and entry.accepted_at > ledger_now() - interval '1 hour'`,
+      `select count(*)::int as used
+         from quota_entry
+        where org_id = $1 and accepted_at > (select ledger_now()) - interval '1 hour'`,
       [org],
     ),
   );
-  const wait = await waitMs(tx, org, limit, 0);
-  return { used, now, ...(wait > 0 ? { nextAvailableAt: new Date(now.getTime() + wait) } : {}) };
+  const { now, waitMs } = await askNext(tx, org, limit);
+  return { used, ...(waitMs > 0 ? { nextAvailableAt: new Date(now.getTime() + waitMs) } : {}) };
 }
 
-/** `taken`: how many numbers this transaction has itself taken from the head. */
-async function waitMs(tx: Tx, org: string, limit: number, taken: 0 | 1): Promise<number> {
-  return maybe(await oldestThatCounts(tx, [org, limit + taken]))?.waitMs ?? 0;
+async function askNext(tx: Tx, org: string, limit: number): Promise<{ now: Date; waitMs: number }> {
+  const { now, waitMs } = single(await whenNext(tx, [org, limit]));
+  return { now, waitMs: waitMs ?? 0 };
 }
 
 function exhausted(limit: number, waitInMs: number): HeraldError {
   const retryAfterMs = Math.max(1, waitInMs);
   return new HeraldError(
     'HOURLY_REQUESTS_EXHAUSTED',
-    `This organisation has used its ${limit} requests of the last hour. Send again after the time in RetryInfo, or put more contacts in a request.`,
+    `This organisation has used its ${limit} requests of the last hour. ` +
+      'Send again after the time in RetryInfo, or put more contacts in a request.',
     {
       metadata: { limit: String(limit), windowSeconds: String(QUOTA_WINDOW_SECONDS) },
       quota: [{ subject: 'organisation', description: `${limit} requests in any ${QUOTA_WINDOW_SECONDS} seconds` }],

@@ -1,7 +1,15 @@
 import { HeraldError } from '@herald/errors';
-import { appendOutbox, type Database, type Tx } from '@herald/postgres';
+import {
+  appendOutbox,
+  claimRequestId,
+  findAnswer,
+  theWinnersAnswer,
+  type Database,
+  type IdempotencyKey,
+  type Tx,
+} from '@herald/postgres';
 import type { ResolvedConfiguration } from '../configurations/resolved-configuration';
-import { batchReady } from '../events';
+import { batchReady, type EventDeps } from '../events';
 import {
   planContacts,
   type AcceptedContact,
@@ -9,12 +17,11 @@ import {
   type PlannedContact,
   type SkippedContact,
 } from './plan-contacts';
-import { refuseWhenExhausted, spendQuota } from './quota';
-import { claimRequestId, findAnswer, insertBatch, insertRequest, insertSkipped } from './store';
-import type { IdempotencyKey, NewRequest, StoredAnswer } from './store';
+import { admit, spendQuota } from './quota';
+import { insertBatch, insertRequest, insertSkipped, type NewRequest } from './store';
 
 /** How long a message may wait before it expires, unless its configuration or request says otherwise: Twilio's own queue holds 10 h. */
-export const VALID_FOR_DEFAULT_MS = 10 * 3_600_000;
+const VALID_FOR_DEFAULT_MS = 10 * 3_600_000;
 
 /** A request to send, read from the wire and valid in shape. Overrides are undefined where the configuration decides. */
 export interface SendCommand {
@@ -35,18 +42,16 @@ export interface Acceptance {
 }
 
 /** What this use case needs of the world. */
-export interface AcceptDeps {
+export interface AcceptDeps extends EventDeps {
   database: Database;
   configurations: {
     resolve(org: string, configurationId: string, signal: AbortSignal): Promise<ResolvedConfiguration>;
   };
-  /** The shard that owns an organisation's messages. */
-  shardOf(org: string): number;
   /** The answer as it is stored and given again to a repeat. */
   encode(acceptance: Acceptance): Buffer;
   currentTraceparent(): string | undefined;
-  newId(): string;
-  now(): Date;
+  /** Told what became of the contacts of each accepted request, for the count. */
+  onPlanned(outcomes: Record<PlannedContact['kind'], number>): void;
 }
 
 /**
@@ -61,37 +66,47 @@ export async function sendOutboundMessages(
   command: SendCommand,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const { org } = command.key;
-  const earlier = await deps.database.read(org, (tx) => findAnswer(tx, command.key));
-  if (earlier) return sameAnswer(command, earlier);
+  const { key, requestHash } = command;
+  const earlier = await deps.database.read(key.org, (tx) => findAnswer(tx, key, requestHash));
+  if (earlier) return earlier;
 
-  const configuration = await deps.configurations.resolve(org, command.configurationId, signal);
+  const configuration = await deps.configurations.resolve(key.org, command.configurationId, signal);
   refuseTooMany(command, configuration);
-  await deps.database.read(org, (tx) => refuseWhenExhausted(tx, org, configuration.requestsPerHourMax));
-
-  const acceptance = plan(deps, command, configuration);
-  const answer = { requestHash: command.requestHash, response: deps.encode(acceptance) };
   signal.throwIfAborted();
-  const stored = await deps.database.transaction(org, (tx) =>
-    store(tx, deps, { command, configuration, acceptance, answer }),
-  );
-  return stored ? answer.response : sameAnswer(command, await theWinnersAnswer(deps.database, command.key));
+  const accepted = await deps.database.transaction(key.org, (tx) => accept(tx, deps, { command, configuration }));
+  if (!accepted) return theWinnersAnswer(deps.database, key, requestHash);
+  deps.onPlanned(countKinds(accepted.planned));
+  return accepted.response;
 }
 
-/** The answer of the call that held the request id when ours wanted it; its transaction is committed by now. */
-async function theWinnersAnswer(database: Database, key: IdempotencyKey): Promise<StoredAnswer> {
-  const answer = await database.read(key.org, (tx) => findAnswer(tx, key));
-  if (answer) return answer;
-  throw new HeraldError('DATABASE_UNAVAILABLE', 'The first call with this request_id has just ended. Repeat the call.');
+interface Accepting {
+  command: SendCommand;
+  configuration: ResolvedConfiguration;
 }
 
-function sameAnswer(command: SendCommand, earlier: StoredAnswer): Buffer {
-  if (earlier.requestHash.equals(command.requestHash)) return earlier.response;
-  throw new HeraldError(
-    'REQUEST_ID_REUSED',
-    'This request_id was used for a request with other content. Use a new id for a new request, and the same content for a repeat.',
-    { metadata: { requestId: command.key.requestId } },
-  );
+/**
+ * Plans the contacts and stores all of it; undefined, with nothing stored, when another call holds the request id. The
+ * time of acceptance is the ledger's, so that no replica's own clock decides when a message is ready or expires.
+ */
+async function accept(
+  tx: Tx,
+  deps: AcceptDeps,
+  { command, configuration }: Accepting,
+): Promise<{ planned: readonly PlannedContact[]; response: Buffer } | undefined> {
+  const createdAt = await admit(tx, command.key.org, configuration.requestsPerHourMax);
+  const planned = planContacts(command.contacts, configuration, deps.newId);
+  const request = requestOf(deps.newId(), { command, configuration }, { createdAt, planned });
+  const response = deps.encode({ request, planned });
+  if (!(await claimRequestId(tx, command.key, { requestHash: command.requestHash, response }))) return undefined;
+  await store(tx, deps, { request, planned, readyAt: command.readyAt ?? createdAt });
+  await spendQuota(tx, request.org, configuration.requestsPerHourMax);
+  return { planned, response };
+}
+
+function countKinds(planned: readonly PlannedContact[]): Record<PlannedContact['kind'], number> {
+  const counts = { accepted: 0, refused: 0, skipped: 0 };
+  for (const { kind } of planned) counts[kind] += 1;
+  return counts;
 }
 
 function refuseTooMany(command: SendCommand, { contactsPerRequestMax }: ResolvedConfiguration): void {
@@ -103,17 +118,19 @@ function refuseTooMany(command: SendCommand, { contactsPerRequestMax }: Resolved
   });
 }
 
-function plan(deps: AcceptDeps, command: SendCommand, configuration: ResolvedConfiguration): Acceptance {
-  const planned = planContacts(command.contacts, configuration, deps.newId);
+function requestOf(
+  id: string,
+  { command, configuration }: Accepting,
+  { createdAt, planned }: { createdAt: Date; planned: readonly PlannedContact[] },
+): NewRequest {
   const refusedByReason: Record<string, number> = {};
   for (const contact of planned) {
     if (contact.kind === 'refused') refusedByReason[contact.reason] = (refusedByReason[contact.reason] ?? 0) + 1;
   }
-  const createdAt = deps.now();
   const validForMs = command.validForMs ?? configuration.validForMs ?? VALID_FOR_DEFAULT_MS;
-  const request: NewRequest = {
+  return {
     org: command.key.org,
-    id: deps.newId(),
+    id,
     requestId: command.key.requestId,
     caller: command.key.caller,
     configurationId: command.configurationId,
@@ -128,22 +145,13 @@ function plan(deps: AcceptDeps, command: SendCommand, configuration: ResolvedCon
     contacts: command.contacts.length,
     refusedByReason,
     createdAt,
-    expiresAt: new Date((command.readyAt ?? createdAt).getTime() + validForMs),
+    // A time to be ready that has passed means now, and its messages are valid from now on.
+    expiresAt: new Date(Math.max(createdAt.getTime(), command.readyAt?.getTime() ?? 0) + validForMs),
   };
-  return { request, planned };
 }
 
-interface Plan {
-  command: SendCommand;
-  configuration: ResolvedConfiguration;
-  acceptance: Acceptance;
-  answer: StoredAnswer;
-}
-
-/** Writes all of it; false, with nothing written, when another call holds the request id. */
-async function store(tx: Tx, deps: AcceptDeps, { command, configuration, acceptance, answer }: Plan): Promise<boolean> {
-  if (!(await claimRequestId(tx, command.key, answer))) return false;
-  const { request, planned } = acceptance;
+/** Writes the request, its messages as one batch, and the batch's announcement. */
+async function store(tx: Tx, deps: AcceptDeps, { request, planned, readyAt }: Acceptance & { readyAt: Date }) {
   await insertRequest(tx, request);
   await insertSkipped(
     tx,
@@ -151,17 +159,10 @@ async function store(tx: Tx, deps: AcceptDeps, { command, configuration, accepta
     planned.filter((contact): contact is SkippedContact => contact.kind === 'skipped'),
   );
   const accepted = planned.filter((contact): contact is AcceptedContact => contact.kind === 'accepted');
-  if (accepted.length > 0) {
-    const batch = {
-      id: deps.newId(),
-      shard: deps.shardOf(request.org),
-      priority: 0,
-      readyAt: command.readyAt ?? request.createdAt,
-      traceparent: deps.currentTraceparent(),
-    };
-    await insertBatch(tx, request, batch, accepted);
-    await appendOutbox(tx, [batchReady(request.org, batch, deps)]);
-  }
-  await spendQuota(tx, request.org, configuration.requestsPerHourMax);
-  return true;
+  if (accepted.length === 0) return;
+  const { org, channelId } = request;
+  const traceparent = deps.currentTraceparent();
+  const batch = { id: deps.newId(), shard: deps.shardOf(org), priority: 0, readyAt, traceparent };
+  await insertBatch(tx, request, batch, accepted);
+  await appendOutbox(tx, [batchReady({ ...batch, org, channelId }, deps)]);
 }

@@ -1,46 +1,5 @@
-import { execute, maybe, sql, type Tx } from '@herald/postgres';
+import { execute, sql, type Tx } from '@herald/postgres';
 import type { AcceptedContact, SkippedContact } from './plan-contacts';
-
-/** The first answer to a request id, and the hash of what was asked. */
-export interface StoredAnswer {
-  requestHash: Buffer;
-  response: Buffer;
-}
-
-/** Who asked what under which id: the scope in which a request id is unique. */
-export interface IdempotencyKey {
-  org: string;
-  caller: string;
-  rpc: string;
-  requestId: string;
-}
-
-const findAnswerStatement = sql.prepared<StoredAnswer>(
-  'idempotency_find',
-  `select request_hash as "requestHash", response
-     from idempotency
-    where org_id = $1 and caller = $2 and rpc = $3 and request_id = $4`,
-);
-
-/** The stored answer, if this request id was accepted before. */
-export async function findAnswer(tx: Tx, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
-  return maybe(await findAnswerStatement(tx, [key.org, key.caller, key.rpc, key.requestId]));
-}
-
-/**
- * Claims the request id; false when another call has it. The insert waits for a transaction that is just inserting the
- * same id, so that a false is final: by then the other's answer is committed and can be read.
- */
-export async function claimRequestId(tx: Tx, key: IdempotencyKey, answer: StoredAnswer): Promise<boolean> {
-  const inserted = await execute(
-    tx,
-    `insert into idempotency (org_id, caller, rpc, request_id, request_hash, response, created_at)
-     values ($1, $2, $3, $4, $5, $6, ledger_now())
-     on conflict (org_id, caller, rpc, request_id) do nothing`,
-    [key.org, key.caller, key.rpc, key.requestId, answer.requestHash, answer.response],
-  );
-  return inserted === 1;
-}
 
 /** A request as it is stored: what was asked, what it was pinned to, and how many of its contacts were refused. */
 export interface NewRequest {

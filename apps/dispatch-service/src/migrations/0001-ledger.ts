@@ -1,4 +1,12 @@
-import { orgFunction, outboxTable, partitionFunction, tenantTable, workTable, type Migration } from '@herald/postgres';
+import {
+  idempotencyTable,
+  orgFunction,
+  outboxTable,
+  partitionFunction,
+  tenantTable,
+  workTable,
+  type Migration,
+} from '@herald/postgres';
 
 /**
  * The ledger: requests, their messages, the batches and slices that move them, and the quota.
@@ -17,19 +25,7 @@ ${partitionFunction}
 
 create function ledger_now() returns timestamptz language sql volatile as 'select clock_timestamp()';
 
--- A repeat of a request id gets the first answer, for 30 days (AIP-155).
-create table idempotency (
-  org_id uuid not null,
-  caller text not null,
-  rpc text not null,
-  request_id text not null,
-  request_hash bytea not null,
-  response bytea not null,
-  created_at timestamptz not null,
-  primary key (org_id, caller, rpc, request_id)
-);
-create index idempotency_by_age on idempotency (created_at);
-${tenantTable('idempotency', { worker: 'select, delete' })}
+${idempotencyTable}
 
 create table outbound_request (
   org_id uuid not null,

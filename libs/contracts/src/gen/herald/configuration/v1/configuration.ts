@@ -822,7 +822,7 @@ export interface OrganizationSettings {
   requestsPerHourMax: number;
   /** Whether every contact must carry a customer's and a case's name, as in the contact list of 2020. */
   strict2020: boolean;
-  /** Counts the changes, from 0; an update may be made conditional on it. Output only. */
+  /** Counts the changes, from 0. Output only. */
   revision: number;
   /** When the settings last changed; absent while they are the defaults. Output only. */
   updateTime: Date | undefined;
@@ -1062,7 +1062,10 @@ export interface UpdateOutboundConfigurationRequest {
   outboundConfiguration:
     | OutboundConfiguration
     | undefined;
-  /** What to change: name, show_in_timeline, channel_id, template_id, delivery_guarantee, purpose, valid_for, conversation_creation, secondary_channel_id, use_customer_preferred_channel, workstream_id. Empty means all that are set. */
+  /**
+   * What to change: name, show_in_timeline, channel_id, template_id, delivery_guarantee, purpose, valid_for,
+   * conversation_creation, secondary_channel_id, use_customer_preferred_channel, workstream_id. Empty means all that are set.
+   */
   updateMask: string[] | undefined;
 }
 
@@ -1144,7 +1147,10 @@ export interface UpdateFlowRequest {
   flow:
     | Flow
     | undefined;
-  /** What to change: name, outbound_configuration_id, event_type, condition, contact_mapping, schedule, time_zone. Empty means all that are set. */
+  /**
+   * What to change: name, outbound_configuration_id, event_type, condition, contact_mapping, schedule, time_zone. Empty means
+   * all that are set.
+   */
   updateMask: string[] | undefined;
 }
 

@@ -652,7 +652,7 @@ export interface ResolveMessageResponse {
 
 /** A hold: messages stay queued while it stands. */
 export interface Hold {
-  /** The hold's id, a UUID made by the service. */
+  /** The hold's id, a UUID made by the service. Output only. */
   id: string;
   /** What is held. */
   kind: Hold_Kind;
@@ -660,7 +660,7 @@ export interface Hold {
   subjectId: string;
   /** Why, for people. */
   note: string;
-  /** When it was placed. */
+  /** When it was placed. Output only. */
   createTime: Date | undefined;
 }
 
@@ -895,7 +895,7 @@ export interface PublishEntityEventsResponse {
 
 /** An address that gets no messages. */
 export interface Suppression {
-  /** The suppression's id, a UUID made by the service. */
+  /** The suppression's id, a UUID made by the service. Output only. */
   id: string;
   /** The address. */
   address: string;
@@ -907,7 +907,7 @@ export interface Suppression {
   source: string;
   /** What proves it, such as the words the customer wrote. */
   evidence: string;
-  /** When it was added. */
+  /** When it was added. Output only. */
   createTime: Date | undefined;
 }
 
@@ -10249,7 +10249,7 @@ export const DispatchServiceService = {
     responseSerialize: (value: GetMessageResponse): Buffer => Buffer.from(GetMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetMessageResponse => GetMessageResponse.decode(value),
   },
-  /** Lists messages, newest request first, by contact within a request. */
+  /** Lists messages: those of one request in the order of its contacts, those of the organisation newest first. */
   listMessages: {
     path: "/herald.dispatch.v1.DispatchService/ListMessages" as const,
     requestStream: false as const,
@@ -10468,7 +10468,7 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   watchRequest: handleServerStreamingCall<WatchRequestRequest, WatchRequestResponse>;
   /** Returns a message. */
   getMessage: handleUnaryCall<GetMessageRequest, GetMessageResponse>;
-  /** Lists messages, newest request first, by contact within a request. */
+  /** Lists messages: those of one request in the order of its contacts, those of the organisation newest first. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
   /** Decides by hand what became of a message whose outcome is unknown. */
   resolveMessage: handleUnaryCall<ResolveMessageRequest, ResolveMessageResponse>;
@@ -10654,7 +10654,7 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetMessageResponse) => void,
   ): ClientUnaryCall;
-  /** Lists messages, newest request first, by contact within a request. */
+  /** Lists messages: those of one request in the order of its contacts, those of the organisation newest first. */
   listMessages(
     request: ListMessagesRequest,
     callback: (error: ServiceError | null, response: ListMessagesResponse) => void,

@@ -1,0 +1,5 @@
+import type { Migration } from '@herald/postgres';
+import { configuration } from './0001-configuration';
+
+/** Configuration's schema, in the order it grew. */
+export const migrations: readonly Migration[] = [configuration];

@@ -1,0 +1,41 @@
+import { SpanKind } from '@opentelemetry/api';
+import { ProviderCallback } from '@herald/contracts/event';
+import type { BusRecord } from '@herald/bus';
+import type { Database } from '@herald/postgres';
+import { linkSpan, withSpan } from '@herald/telemetry';
+import type { EventDeps } from '../events';
+import { settleCallbacks } from './settle-callbacks';
+
+/** One transaction takes at most so many callbacks, so that its locks are held briefly. */
+const CALLBACKS_PER_TRANSACTION_MAX = 200;
+
+/** What the consumer works with. */
+export interface CallbackDeps extends EventDeps {
+  database: Database;
+  onSettled(settled: { changed: number; ignored: number }): void;
+}
+
+/**
+ * Handles records of herald.callback.v1. All callbacks of one round are one span, a child of the first webhook's and
+ * linked to the others' and to the traces that sent the messages: a span for each would cost more than the merge.
+ */
+export function callbackConsumer(deps: CallbackDeps): (records: readonly BusRecord[]) => Promise<void> {
+  return async (records) => {
+    for (let from = 0; from < records.length; from += CALLBACKS_PER_TRANSACTION_MAX) {
+      const part = records.slice(from, from + CALLBACKS_PER_TRANSACTION_MAX);
+      const traceparents = part.flatMap(({ traceparent }) => traceparent ?? []);
+      const [parent, ...links] = [...new Set(traceparents)];
+      const options = { kind: SpanKind.CONSUMER, links, attributes: { 'messaging.batch.message_count': part.length } };
+      await withSpan('dispatch settle callbacks', parent === undefined ? options : { ...options, parent }, () =>
+        settle(deps, part),
+      );
+    }
+  };
+}
+
+async function settle(deps: CallbackDeps, records: readonly BusRecord[]): Promise<void> {
+  const callbacks = records.map(({ payload }) => ProviderCallback.decode(payload));
+  const settled = await deps.database.worker((tx) => settleCallbacks(tx, deps, callbacks));
+  linkSpan(settled.traceparents);
+  deps.onSettled({ changed: settled.changes.length, ignored: settled.ignored });
+}

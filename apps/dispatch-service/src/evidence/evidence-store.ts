@@ -1,0 +1,96 @@
+import { appendOutbox, sql, type Tx } from '@herald/postgres';
+import { messageChanges, type EventDeps, type StateChange } from '../events';
+import { merge, stateOf, type Evidence, type Standing } from './merge';
+
+/** Evidence about one message of one organisation. */
+export interface MessageEvidence extends Evidence {
+  org: string;
+  messageId: string;
+}
+
+/** A message's row, locked, with what its batch knows of the account it is sent through. */
+export interface LockedMessage extends Standing {
+  org: string;
+  id: string;
+  requestId: string;
+  version: number;
+  isExpired: boolean;
+  batchId: string | null;
+  channelAccountId: string | null;
+  /** The trace of the call that accepted it. */
+  traceparent: string | null;
+}
+
+const lockMessages = sql.prepared<LockedMessage>(
+  'message_lock',
+  `select m.org_id as org, m.id, m.outbound_request_id as "requestId", m.attempt, m.rank, m.best, m.reason,
+          m.provider_code as "providerCode", m.provider_id as "providerId", m.version,
+          m.expired_at is not null as "isExpired", m.batch_id as "batchId", b.channel_account_id as "channelAccountId", b.traceparent
+     from message m
+     join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on wanted.org_id = m.org_id and wanted.id = m.id
+     left join batch b on b.org_id = m.org_id and b.id = m.batch_id
+    where m.id between $3 and $4
+    order by m.org_id, m.id
+      for update of m`,
+);
+
+/**
+ * Locks messages, always in one order so that two bulk merges never wait for each other. Those that are not there are
+ * left out. The same id may be wanted of several organisations: a callback can name what is not its own.
+ */
+export async function lock(tx: Tx, wanted: readonly { org: string; messageId: string }[]): Promise<LockedMessage[]> {
+  const distinct = [...new Map(wanted.map((one) => [`${one.messageId}/${one.org}`, one])).entries()];
+  const sorted = distinct.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  if (!first || !last) return [];
+  const ids = sorted.map(({ messageId }) => messageId);
+  return lockMessages(tx, [sorted.map(({ org }) => org), ids, first.messageId, last.messageId]);
+}
+
+const writeStandings = sql.prepared(
+  'message_write_standing',
+  `update message m
+      set rank = o.rank, best = o.best, reason = o.reason, provider_code = o.provider_code, provider_id = o.provider_id,
+          outcome_at = coalesce(m.outcome_at, ledger_now()), version = m.version + 1, updated_at = ledger_now()
+     from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::text[])
+          as o (org_id, id, rank, best, reason, provider_code, provider_id)
+    where m.org_id = o.org_id and m.id = o.id and m.id between $8 and $9`,
+);
+
+/**
+ * Merges evidence into messages that the transaction has locked, and announces what changed. Several pieces about one
+ * message are merged in turn. Evidence about a message that is not among them is passed over.
+ */
+export async function applyEvidence(
+  tx: Tx,
+  deps: EventDeps,
+  { locked, evidence }: { locked: readonly LockedMessage[]; evidence: readonly MessageEvidence[] },
+): Promise<StateChange[]> {
+  const before = new Map(locked.map((message) => [message.id, message]));
+  const after = new Map<string, LockedMessage>();
+  for (const piece of evidence) {
+    const current = after.get(piece.messageId) ?? before.get(piece.messageId);
+    if (current?.org !== piece.org) continue;
+    const merged = merge(current, piece);
+    if (merged) after.set(current.id, { ...current, ...merged });
+  }
+  const changed = [...after.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (changed.length === 0) return [];
+  await writeStandings(tx, [
+    changed.map((message) => message.org),
+    changed.map((message) => message.id),
+    changed.map((message) => message.rank),
+    changed.map((message) => message.best),
+    changed.map((message) => message.reason),
+    changed.map((message) => message.providerCode),
+    changed.map((message) => message.providerId),
+    changed[0]?.id,
+    changed[changed.length - 1]?.id,
+  ]);
+  const changes = changed.map((message) => ({
+    ...{ org: message.org, messageId: message.id, requestId: message.requestId, version: message.version + 1 },
+    ...{ state: stateOf(message), reason: message.reason, providerCode: message.providerCode },
+  }));
+  await appendOutbox(tx, messageChanges(changes, deps));
+  return changes;
+}

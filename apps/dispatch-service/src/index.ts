@@ -1,0 +1,3 @@
+export { migrations } from './migrations';
+export { start } from './start';
+export type { DispatchConfig } from './start';

@@ -1,0 +1,78 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expireOverdue } from './expire';
+import { keepHouse } from './housekeeping';
+import { laneRunner, type RunnerDeps } from './lane-runner';
+import { makeLanes } from './lanes';
+import { recover } from './recover';
+import { AHEAD_MS, openBatches, type OpenBatch } from './sweep';
+
+/** How often the sweeper looks for open batches, for overdue ones, and for slices that nobody completes. */
+const SWEEP_EVERY_MS = 2_000;
+const KEEP_HOUSE_EVERY_MS = 60_000;
+const STOP_RECORDING_MS = 10_000;
+
+/** What the dispatcher works with. */
+export interface DispatcherDeps extends RunnerDeps {
+  onUnknown(messages: number): void;
+}
+
+/** Sends the batches of the shards that this instance owns. */
+export interface Dispatcher {
+  /**
+   * Hears of a batch; it is sent when its turn comes. Forgetting it costs time, never a message: what is for later than
+   * the next seconds is left to the sweeper, because it would keep out of its lane what is ready before.
+   */
+  announce(batch: OpenBatch): void;
+  /** Claims nothing more, and resolves when all that was claimed has its outcome in the ledger. */
+  stop(): Promise<void>;
+}
+
+/**
+ * One runner per lane. Batches come from records, and from a sweeper that brings what no record announced: what was
+ * lost, what did not fit, and after a start all that there is. A runner ends when its lane is empty or its lease is lost
+ * (the new owner's sweeper finds the batches); a batch that is announced after that begins a new one.
+ */
+export function startDispatcher(deps: DispatcherDeps): Dispatcher {
+  const lanes = makeLanes();
+  const stopping = new AbortController();
+  const runner = laneRunner(deps, stopping.signal);
+  const running = new Set<Promise<void>>();
+
+  const announce = ({ readyInMs, ...batch }: OpenBatch) => {
+    if (stopping.signal.aborted || readyInMs > AHEAD_MS) return;
+    const added = lanes.add({ ...batch, readyAtMs: deps.monotonicMs() + readyInMs });
+    if (!added?.isNew) return;
+    const run: Promise<void> = runner.run(added.lane, () => lanes.drop(added.lane)).finally(() => running.delete(run));
+    running.add(run);
+  };
+  const sweep = async () => {
+    for (const batch of await openBatches(deps.database, deps.leases.shards())) announce(batch);
+  };
+  const recoverSlices = async () => {
+    const unknown = await recover({ ...deps, slices: deps.recorder });
+    if (unknown > 0) deps.onUnknown(unknown);
+  };
+  const repeat = async (everyMs: number, work: () => Promise<void>) => {
+    while (!stopping.signal.aborted) {
+      await work().catch(deps.onError);
+      await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  // Apart, so that what fails in one keeps nothing else from being done.
+  const loops = [
+    repeat(SWEEP_EVERY_MS, sweep),
+    repeat(SWEEP_EVERY_MS, () => expireOverdue(deps)),
+    repeat(SWEEP_EVERY_MS, recoverSlices),
+    repeat(KEEP_HOUSE_EVERY_MS, () => keepHouse(deps.database)),
+  ];
+
+  return {
+    announce,
+    stop: async () => {
+      stopping.abort();
+      await Promise.all([...running, ...loops]);
+      await runner.sent();
+      await deps.recorder.stop(STOP_RECORDING_MS);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import type { Database } from '@herald/postgres';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EventDeps } from '../events';
+import { claim, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
+import type { Lane, WaitingBatch } from './lanes';
+import type { Lease, Leases } from './lease';
+import { makePlaces, type Places } from './places';
+import type { Recorder } from './recorder';
+import { sendSlice, type SliceContext, type SliceDeps } from './send-slice';
+import type { Sender, Senders } from './senders';
+
+/** Claims under way at once: each takes a connection of the worker's pool. */
+const CLAIMS_MAX = 3;
+/** Requests under way at once to one account of a provider. */
+const REQUESTS_PER_ACCOUNT_MAX = 32;
+/** A lane that cannot go on looks again after this time, unless something happens before. */
+const LOOK_AGAIN_MS = 5_000;
+/** A lane whose claim failed tries the next batch after this time. */
+const FAILED_PAUSE_MS = 500;
+/** The recorder has no room while the database is away or slow. */
+const NO_ROOM_PAUSE_MS = 100;
+
+/** What runners of lanes work with. */
+export interface RunnerDeps extends EventDeps, Omit<SliceDeps, 'enter' | 'credentialsRefused'> {
+  database: Database;
+  leases: Leases;
+  senders: Senders;
+  recorder: Recorder;
+  onError(error: unknown): void;
+  onClaimed(messages: number): void;
+}
+
+/** How long a lane waits. Only a wait for a batch's time ends when another batch comes, which may be ready before it. */
+interface Wait {
+  ms: number;
+  isForReadiness?: boolean;
+}
+
+const AT_ONCE: Wait = { ms: 0 };
+
+/** Runs lanes until they are empty, and knows the slices that are on their way. */
+export interface LaneRunner {
+  /**
+   * Ends when the lane is empty, its shard is lost, or the stop came. `onEnd` is called in the same breath in which the
+   * lane is found empty: a batch that is put in after that needs another runner.
+   */
+  run(lane: Lane, onEnd: () => void): Promise<void>;
+  /** Resolves when all messages that were claimed have their outcome. */
+  sent(): Promise<void>;
+}
+
+/**
+ * A runner takes the batches of a lane in turn: look the sender up, wait for room in the recorder and in the account's
+ * line, claim a slice, send it, and wait until the sender is free again. Slices of a lane follow each other without
+ * waiting for the last answer: the pace stands in Postgres, and the places per account bound what is open. A batch
+ * whose claim fails leaves the lane, so that it holds up nothing behind it; the sweeper brings it back.
+ */
+export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner {
+  const requests = makePlaces(REQUESTS_PER_ACCOUNT_MAX);
+  const claimInTurn = claimsInTurn(deps, requests, stopping);
+  const slices = new Set<Promise<void>>();
+  const sliceDeps: SliceDeps = {
+    ...deps,
+    enter: (account) => requests.enter(account),
+    credentialsRefused: (org) => deps.senders.drop(org),
+  };
+
+  const send = (slice: ClaimedSlice, context: SliceContext) => {
+    deps.onClaimed(slice.messages.length);
+    const sending = sendSlice(sliceDeps, slice, context)
+      .catch(deps.onError)
+      .finally(() => slices.delete(sending));
+    slices.add(sending);
+  };
+  const forget = (lane: Lane): Wait => {
+    lane.clear();
+    return AT_ONCE;
+  };
+  const claimAndSend = async (lane: Lane, batch: WaitingBatch, lease: Lease, sender: Sender): Promise<Wait> => {
+    const { org, id: batchId } = batch;
+    const answer = await claimInTurn({ ...lease, org, batchId, segmentsPerSecond: sender.segmentsPerSecond }, sender);
+    if (!answer) return AT_ONCE;
+    const { claimed, beganAtMs } = answer;
+    if (claimed.kind === 'lost') return forget(lane);
+    if (claimed.kind === 'wait') return { ms: claimed.ms };
+    if (claimed.kind === 'closed' || claimed.isLast) lane.remove(batch.id);
+    if (claimed.kind === 'closed') return AT_ONCE;
+    const mayStillSend = () => deps.leases.isGood(lease);
+    const traceparent = batch.traceparent ?? claimed.slice.traceparent ?? undefined;
+    send(claimed.slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent });
+    return { ms: claimed.nextInMs };
+  };
+  const step = async (lane: Lane, batch: WaitingBatch): Promise<Wait> => {
+    const untilReadyMs = batch.readyAtMs - deps.monotonicMs();
+    if (untilReadyMs > 0) return { ms: untilReadyMs, isForReadiness: true };
+    const lease = deps.leases.of(lane.shard);
+    if (!lease) return forget(lane);
+    const state = await deps.senders.find(batch.org, batch.channelId);
+    if (state.kind === 'unusable') return { ms: LOOK_AGAIN_MS };
+    if (!deps.recorder.hasRoom()) return { ms: NO_ROOM_PAUSE_MS };
+    return claimAndSend(lane, batch, lease, state.sender);
+  };
+
+  return {
+    run: async (lane, onEnd) => {
+      for (let batch = lane.first(); batch && !stopping.aborted; batch = lane.first()) {
+        try {
+          await rest(lane, await step(lane, batch), stopping);
+        } catch (error) {
+          deps.onError(error);
+          lane.remove(batch.id);
+          await rest(lane, { ms: FAILED_PAUSE_MS }, stopping);
+        }
+      }
+      onEnd();
+    },
+    sent: async () => {
+      await Promise.all(slices);
+    },
+  };
+}
+
+interface ClaimInTurn {
+  claimed: Claim;
+  /** A moment of the monotonic clock before the claim began. */
+  beganAtMs: number;
+}
+
+/**
+ * Claims one after the other, a few at once, when there is room in the account's line; undefined when the stop came
+ * first, or those whose turn was before took the room.
+ */
+function claimsInTurn(deps: RunnerDeps, requests: Places, stopping: AbortSignal) {
+  const claims = makePlaces(CLAIMS_MAX);
+  return async (request: ClaimRequest, { channelAccountId }: Sender): Promise<ClaimInTurn | undefined> => {
+    await requests.room(channelAccountId);
+    const leave = await claims.enter('');
+    try {
+      if (stopping.aborted || !requests.hasRoom(channelAccountId)) return undefined;
+      return await deps.database.worker(async (tx) => {
+        const beganAtMs = deps.monotonicMs();
+        return { claimed: await claim(tx, deps, request), beganAtMs };
+      });
+    } finally {
+      leave();
+    }
+  };
+}
+
+/** Waits, until the stop at most. */
+async function rest(lane: Lane, { ms, isForReadiness }: Wait, stopping: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  const put = new AbortController();
+  if (isForReadiness) lane.onPut(() => put.abort());
+  const signal = isForReadiness ? AbortSignal.any([put.signal, stopping]) : stopping;
+  await pause(Math.min(ms, LOOK_AGAIN_MS), undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,85 @@
+/** A batch that waits in memory; the rest of what is known of it stands in Postgres. */
+export interface WaitingBatch {
+  org: string;
+  id: string;
+  channelId: string;
+  priority: number;
+  shard: number;
+  /** When it may be claimed, by this process's monotonic clock. */
+  readyAtMs: number;
+  /** The trace of the record that announced it. */
+  traceparent: string | undefined;
+}
+
+/** The batches of one sender and priority of one organisation, in the order in which they become ready. */
+export interface Lane {
+  /** Names it among all lanes. */
+  readonly key: string;
+  readonly shard: number;
+  /** The batch to claim from next, ready or not. */
+  first(): WaitingBatch | undefined;
+  remove(batchId: string): void;
+  clear(): void;
+  /** Called once, when the next batch is put in; a later call replaces an earlier one. */
+  onPut(act: () => void): void;
+}
+
+/** A lane holds at most so many batch ids; the sweeper brings the rest when there is room. */
+export const LANE_BATCHES_MAX = 200;
+/** So many lanes at most; the sweeper brings the rest when others are empty. */
+const LANES_MAX = 10_000;
+
+/** The bounded memory of what can be sent. */
+export interface Lanes {
+  /** Puts a batch in its lane; undefined when it was there already or there is no room. `isNew` lanes want a runner. */
+  add(batch: WaitingBatch): { lane: Lane; isNew: boolean } | undefined;
+  /** Forgets a lane that is empty. */
+  drop(lane: Lane): void;
+}
+
+/** Keeps batches apart by organisation, sender and priority, so that none waits behind another's. */
+export function makeLanes(): Lanes {
+  const lanes = new Map<string, Lane & { put(batch: WaitingBatch): boolean }>();
+  return {
+    add: (batch) => {
+      const key = `${batch.org}/${batch.channelId}/${batch.priority}`;
+      const known = lanes.get(key);
+      if (known) return known.put(batch) ? { lane: known, isNew: false } : undefined;
+      if (lanes.size >= LANES_MAX) return undefined;
+      const lane = makeLane(key, batch);
+      lanes.set(key, lane);
+      return { lane, isNew: true };
+    },
+    drop: ({ key }) => void lanes.delete(key),
+  };
+}
+
+function makeLane(key: string, first: WaitingBatch): Lane & { put(batch: WaitingBatch): boolean } {
+  const batches = new Map([[first.id, first]]);
+  let onPut = () => {};
+  return {
+    key,
+    shard: first.shard,
+    first: () => {
+      let earliest: WaitingBatch | undefined;
+      for (const batch of batches.values()) {
+        if (!earliest || batch.readyAtMs < earliest.readyAtMs) earliest = batch;
+      }
+      return earliest;
+    },
+    put: (batch) => {
+      if (batches.has(batch.id) || batches.size >= LANE_BATCHES_MAX) return false;
+      batches.set(batch.id, batch);
+      onPut();
+      return true;
+    },
+    remove: (batchId) => void batches.delete(batchId),
+    clear: () => batches.clear(),
+    onPut: (act) => {
+      onPut = () => {
+        onPut = () => {};
+        act();
+      };
+    },
+  };
+}

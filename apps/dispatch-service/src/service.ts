@@ -1,0 +1,89 @@
+import {
+  SendOutboundMessagesResponse,
+  type CheckLedgerRequest,
+  type DispatchServiceServer,
+} from '@herald/contracts/dispatch';
+import { invalidFields } from '@herald/errors';
+import { unary, unimplemented, type CallContext, type Caller } from '@herald/grpc';
+import { validate as isUuid } from 'uuid';
+import { readQuota } from './accept/quota';
+import { sendOutboundMessages, type AcceptDeps } from './accept/send-outbound-messages';
+import { readSendCommand } from './accept/wire';
+import { getMessage, listMessages } from './queries/messages';
+import { getRequest, listRequests } from './queries/requests';
+import { checkLedger } from './reports/check-ledger';
+
+/** What the service needs beyond what accepting needs. */
+export interface ServiceDeps extends AcceptDeps {
+  /** The organisation's limit of requests in any hour. */
+  requestsPerHourMax(org: string, signal: AbortSignal): Promise<number>;
+}
+
+/** The gRPC face of dispatch: reads the request, calls one use case, writes the response. It decides nothing. */
+export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
+  const { database } = deps;
+  return {
+    sendOutboundMessages: unary(async (request, context) => {
+      const command = readSendCommand(request, userOf(context), deps.now());
+      return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, command, context.signal));
+    }),
+    getRequest: unary(async (request, { org }) => ({
+      outboundRequest: await getRequest(database, org, uuidOf('outbound_request_id', request.outboundRequestId)),
+    })),
+    listRequests: unary((request, { org }) => listRequests(database, org, request)),
+    getMessage: unary(async (request, { org }) => ({
+      message: await getMessage(database, org, uuidOf('message_id', request.messageId)),
+    })),
+    listMessages: unary((request, { org }) => listMessages(database, org, request)),
+    getQuota: unary(async (_request, { org, signal }) => {
+      const limit = await deps.requestsPerHourMax(org, signal);
+      const { used, nextAvailableAt } = await database.read(org, (tx) => readQuota(tx, org, limit));
+      return { limit, used, remaining: Math.max(0, limit - used), nextAvailableTime: nextAvailableAt };
+    }),
+    checkLedger: unary((request, { org }) => checkLedger(database, org, readLedgerScope(request))),
+    ...LATER,
+  };
+}
+
+/** RPCs of the contract that no version serves yet; README lists them. */
+const LATER = {
+  previewOutboundMessages: unimplemented(),
+  streamOutboundMessages: unimplemented(),
+  cancelRequest: unimplemented(),
+  pauseRequest: unimplemented(),
+  resumeRequest: unimplemented(),
+  watchRequest: unimplemented(),
+  resolveMessage: unimplemented(),
+  placeHold: unimplemented(),
+  releaseHold: unimplemented(),
+  listHolds: unimplemented(),
+  runFlow: unimplemented(),
+  getFlowRun: unimplemented(),
+  listFlowRuns: unimplemented(),
+  publishEntityEvents: unimplemented(),
+  addSuppression: unimplemented(),
+  removeSuppression: unimplemented(),
+  listSuppressions: unimplemented(),
+  getDeliveryReport: unimplemented(),
+  sendReply: unimplemented(),
+  eraseContact: unimplemented(),
+  exportConsent: unimplemented(),
+};
+
+function userOf({ caller }: CallContext): Caller & { kind: 'user' } {
+  if (caller.kind === 'user') return caller;
+  throw new Error('the access table admits only users to this method');
+}
+
+function readLedgerScope({ outboundRequestId, flowRunId }: CheckLedgerRequest): string | undefined {
+  if (flowRunId !== '') {
+    const description = 'must be empty: this version runs no flows';
+    throw invalidFields([{ field: 'flow_run_id', description, reason: 'FIELD_NOT_ALLOWED' }]);
+  }
+  return outboundRequestId === '' ? undefined : uuidOf('outbound_request_id', outboundRequestId);
+}
+
+function uuidOf(field: string, id: string): string {
+  if (isUuid(id)) return id;
+  throw invalidFields([{ field, description: 'must be a UUID', reason: 'FIELD_MALFORMED' }]);
+}

@@ -1,0 +1,194 @@
+import { BatchReady, ConfigurationChanged } from '@herald/contracts/event';
+import { ConfigurationServiceClient } from '@herald/contracts/configuration';
+import { DispatchServiceService } from '@herald/contracts/dispatch';
+import { TemplateServiceClient } from '@herald/contracts/template';
+import { partitionOf, type Bus, type BusRecord } from '@herald/bus';
+import { twilioSms } from '@herald/channels';
+import { grpcClient, grpcServer, serviceTokens, tokenVerifier } from '@herald/grpc';
+import { openDatabase, outboxRelay, type Database } from '@herald/postgres';
+import {
+  newId,
+  startInOrder,
+  type Clock,
+  type DatabaseConfig,
+  type GrpcConfig,
+  type Parts,
+  type Running,
+} from '@herald/service';
+import { counter, currentTraceparent, gauge, histogram, logger } from '@herald/telemetry';
+import { encodeAcceptance } from './accept/wire';
+import { DISPATCH_ACCESS } from './access';
+import { configurationCache } from './configurations/configuration-cache';
+import { callbackConsumer } from './delivery/callback-consumer';
+import type { EventDeps } from './events';
+import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
+import { holdLeases } from './send/lease';
+import { recorder } from './send/recorder';
+import { senderDirectory } from './send/senders';
+import { dispatchService } from './service';
+
+/** What dispatch-service is started with. */
+export interface DispatchConfig {
+  grpc: GrpcConfig;
+  database: DatabaseConfig;
+  /** `host:port` of template-service. */
+  templateUrl: string;
+  /** `host:port` of configuration-service. */
+  configurationUrl: string;
+  /** Fixed at installation: an organisation's shard must not change under its open batches. */
+  shards: number;
+  /** Names this process in the leases it holds. */
+  instance: string;
+  /** Takes leases that others hold: for the one process of a home, whose former self is known to be dead. */
+  takeOver: boolean;
+}
+
+const SERVICE = 'dispatch';
+const log = logger('dispatch-service');
+const onError = (error: unknown) => log.error('Work failed and is tried again.', { error });
+
+/** What the service shares with the others of its installation. */
+interface Ports {
+  bus: Bus;
+  clock: Clock;
+}
+
+/** Starts dispatch-service: the database first, the server last, so that no call meets a part that is not there. */
+export async function start(config: DispatchConfig, { bus, clock }: Ports): Promise<Running & { port: number }> {
+  const parts = startInOrder();
+  const monotonicMs = () => clock.monotonicMs();
+  const shardOf = (org: string) => partitionOf(org, config.shards);
+  const events: EventDeps = { newId, now: () => clock.now(), shardOf };
+  const database = await parts.add(async () => {
+    const opened = await openDatabase({ ...config.database, service: SERVICE });
+    return { ...opened, stop: () => opened.close() };
+  });
+  const clients = await openClients(parts, config);
+  const senders = senderDirectory({ configurations: clients.configurations, monotonicMs });
+  const cache = configurationCache({ ...clients, monotonicMs });
+  const dispatcher = await startSending(parts, config, { ...events, database, senders, monotonicMs });
+  subscribe(
+    { bus, config, events },
+    { database, dispatcher, drop: (org) => [cache, senders].forEach((held) => held.drop(org)) },
+  );
+  await startRelay(parts, { bus, database });
+
+  const implementation = dispatchService({
+    ...{ ...events, database, configurations: cache, currentTraceparent, encode: encodeAcceptance },
+    onPlanned: countPlanned,
+    requestsPerHourMax: async (org, signal) => {
+      const { settings } = await clients.configurations.getOrganizationSettings({}, { org, signal });
+      if (!settings) throw new Error('configuration-service answered without settings');
+      return settings.requestsPerHourMax;
+    },
+  });
+  const server = await parts.add(() =>
+    grpcServer({
+      ...config.grpc,
+      services: [{ definition: DispatchServiceService, implementation, access: DISPATCH_ACCESS }],
+      identity: tokenVerifier(config.grpc.identity),
+      health: { database: () => database.ping(), bus: () => bus.ping() },
+      onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),
+      onHealthChange: (failing) => log.warn('The health changed.', { failing: failing.join(' ') }),
+    }),
+  );
+  return { port: server.port, stop: () => parts.stop() };
+}
+
+/** The services that dispatch asks: what to send with, and what texts. */
+async function openClients(parts: Parts, { grpc, configurationUrl, templateUrl }: DispatchConfig) {
+  const { issuer, audience, servicePrivateKey } = grpc.identity;
+  const tokens = serviceTokens({ service: SERVICE, privateKey: servicePrivateKey, issuer, audience });
+  const settings = { token: (org?: string) => tokens.token(org), ...(grpc.tls ? { tls: grpc.tls } : {}) };
+  const configurations = grpcClient(ConfigurationServiceClient, { url: configurationUrl, ...settings });
+  const templates = grpcClient(TemplateServiceClient, { url: templateUrl, ...settings });
+  const stop = async () => [configurations, templates].forEach((client) => client.close());
+  return parts.add(async () => ({ configurations, templates, stop }));
+}
+
+/** Takes the leases and starts the dispatcher over them. */
+async function startSending(
+  parts: Parts,
+  { shards, instance, takeOver }: DispatchConfig,
+  deps: EventDeps & Pick<DispatcherDeps, 'database' | 'senders' | 'monotonicMs'>,
+): Promise<Dispatcher> {
+  const { database, monotonicMs } = deps;
+  const { channel } = await parts.add(async () => {
+    const adapter = twilioSms();
+    return { channel: adapter, stop: () => adapter.close() };
+  });
+  const leases = await parts.add(() => holdLeases({ database, shards, instance, takeOver, monotonicMs, onError }));
+  const onFlushed = (outcomes: number) => histogram('herald.record.flushed').record(outcomes, {});
+  return parts.add(async () =>
+    startDispatcher({
+      ...{ ...deps, leases, channel, onError },
+      recorder: recorder({ ...deps, onError, onFlushed }),
+      onClaimed: (messages) => counter('herald.slice.claimed').add(messages, {}),
+      onOutcome: (kind) => counter('herald.send.outcome').add(1, { kind }),
+      onUnknown: (messages) => counter('herald.recovery.unknown').add(messages, {}),
+    }),
+  );
+}
+
+/** Hears of batches, of the provider's callbacks, and of what changed elsewhere. */
+function subscribe(
+  { bus, config, events }: { bus: Bus; config: DispatchConfig; events: EventDeps },
+  deps: { database: Database; dispatcher: Dispatcher; drop(org: string): unknown },
+): void {
+  const { database, dispatcher, drop } = deps;
+  const settle = callbackConsumer({
+    ...{ ...events, database },
+    onSettled: ({ changed, ignored }) => {
+      counter('herald.callback.settled').add(changed, { result: 'changed' });
+      counter('herald.callback.settled').add(ignored, { result: 'ignored' });
+    },
+  });
+  const group = 'dispatch-service';
+  bus.subscribe({
+    topic: 'herald.dispatch.v1',
+    group,
+    handler: async (records) => announceAll(dispatcher, events, records),
+  });
+  bus.subscribe({ topic: 'herald.callback.v1', group, handler: settle });
+  bus.subscribe({
+    topic: 'herald.configuration.v1',
+    // Every replica has a cache of its own to drop from.
+    group: `${group}.${config.instance}`,
+    handler: async (records) => {
+      for (const { payload } of records) drop(ConfigurationChanged.decode(payload).orgId);
+    },
+  });
+}
+
+async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database: Database }): Promise<void> {
+  const relay = outboxRelay({
+    database,
+    publish: (records) => bus.publish(records),
+    source: 'dispatch-service',
+    onError,
+  });
+  await parts.add(async () => {
+    relay.start();
+    return relay;
+  });
+  await parts.add(async () => {
+    const end = gauge('herald.outbox.oldest_age', { service: SERVICE }, async () => (await relay.oldestAgeMs()) / 1000);
+    return { stop: async () => end() };
+  });
+}
+
+/** A record is done with when its batch is known: the batch stands in Postgres, and a send may take its time. */
+function announceAll(dispatcher: Dispatcher, { now }: EventDeps, records: readonly BusRecord[]): void {
+  for (const { payload, traceparent } of records) {
+    const { orgId, batchId, channelId, priority, shard, readyTime } = BatchReady.decode(payload);
+    const readyInMs = readyTime ? readyTime.getTime() - now().getTime() : 0;
+    dispatcher.announce({ org: orgId, id: batchId, channelId, priority, shard, readyInMs, traceparent });
+  }
+}
+
+function countPlanned(outcomes: Readonly<Record<'accepted' | 'refused' | 'skipped', number>>): void {
+  counter('herald.request.accepted').add(1, {});
+  for (const [outcome, contacts] of Object.entries(outcomes)) {
+    if (contacts > 0) counter('herald.contact.planned').add(contacts, { outcome });
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
+import {
+  Contact,
+  DispatchServiceClient,
+  DispatchServiceService,
+  type ContactResult,
+  type SendOutboundMessagesRequest,
+} from '@herald/contracts/dispatch';
+import { HeraldError } from '@herald/errors';
+import { grpcClient, grpcServer, tokenVerifier, type PromiseClient, type Scope } from '@herald/grpc';
+import type { Database } from '@herald/postgres';
+import { compileTemplate } from '@herald/rendering';
+import { testIdentity } from '@herald/testing';
+import { encodeAcceptance } from '../src/accept/wire';
+import { DISPATCH_ACCESS } from '../src/access';
+import type { ResolvedConfiguration } from '../src/configurations/resolved-configuration';
+import { dispatchService } from '../src/service';
+import { deps, testLedger, type TestLedger } from './ledger';
+
+/** A client of dispatch, as one caller. */
+export type Dispatch = PromiseClient<DispatchServiceClient>;
+
+/** The gRPC face of dispatch over a ledger in which nothing is sent, so that states stand still until a spec moves them. */
+export interface OpenDoors {
+  ledger: TestLedger;
+  /** What every configuration resolves to; a spec may change it, and `refuses` as well. */
+  configuration: { resolved: ResolvedConfiguration; refuses: HeraldError | undefined };
+  as(user: { org: string; scopes?: readonly Scope[]; subject?: string }): Dispatch;
+  stop(): Promise<void>;
+}
+
+/** Opens the service's doors; `behind` may put the database behind another. */
+export async function openDoors(behind: (database: Database) => Database = (database) => database): Promise<OpenDoors> {
+  const ledger = await testLedger();
+  const identity = await testIdentity();
+  const configuration: OpenDoors['configuration'] = { resolved: resolvedConfiguration(), refuses: undefined };
+  const implementation = dispatchService({
+    ...{ ...deps, database: behind(ledger.database), encode: encodeAcceptance },
+    configurations: {
+      resolve: async () => {
+        if (configuration.refuses) throw configuration.refuses;
+        return configuration.resolved;
+      },
+    },
+    requestsPerHourMax: async () => configuration.resolved.requestsPerHourMax,
+    currentTraceparent: () => undefined,
+    onPlanned: () => {},
+  });
+  const server = await grpcServer({
+    address: '127.0.0.1:0',
+    services: [{ definition: DispatchServiceService, implementation, access: DISPATCH_ACCESS }],
+    identity: tokenVerifier(identity.identityOf('dispatch')),
+    health: {},
+    reflection: false,
+  });
+  const clients: Dispatch[] = [];
+  return {
+    ledger,
+    configuration,
+    as: ({ org, scopes = ['send', 'read'], subject = 'ana' }) => {
+      const token = () => identity.userToken({ org, scopes, subject });
+      const client = grpcClient(DispatchServiceClient, { url: `127.0.0.1:${server.port}`, token });
+      clients.push(client);
+      return client;
+    },
+    stop: async () => {
+      for (const client of clients) client.close();
+      await server.stop();
+      await ledger.close();
+    },
+  };
+}
+
+/** A configuration that greets in two languages. */
+export function resolvedConfiguration(changes: Partial<ResolvedConfiguration> = {}): ResolvedConfiguration {
+  return {
+    ...{ channelType: 'SMS', showInTimeline: false, strict2020: false },
+    template: {
+      defaultLanguage: 'en-US',
+      texts: new Map([
+        ['en-US', compileTemplate('Hello {CustomerName}')],
+        ['es-ES', compileTemplate('Hola {CustomerName}')],
+      ]),
+      missingSlugPolicy: 'strict',
+    },
+    ...{ templateId: randomUUID(), templateVersion: 3, channelId: randomUUID(), channelAccountId: randomUUID() },
+    ...{ deliveryGuarantee: 'AT_MOST_ONCE', purpose: 'TRANSACTIONAL', validForMs: undefined },
+    ...{ contactsPerRequestMax: 100, requestsPerHourMax: 30_000 },
+    ...changes,
+  };
+}
+
+/** A contact that can be sent to, told apart from others by its number. */
+export function contactOf(number = 0, changes: Partial<Contact> = {}): Contact {
+  return Contact.fromPartial({
+    toContactId: `+1425555${String(number).padStart(4, '0')}`,
+    optin: true,
+    contextItems: { CustomerName: 'Ana' },
+    ...changes,
+  });
+}
+
+/** So many contacts that can be sent to. */
+export function contactsOf(count: number): Contact[] {
+  return Array.from({ length: count }, (_, number) => contactOf(number));
+}
+
+/** A request to send, with ids of its own. */
+export function requestOf(
+  contacts: Contact[],
+  changes: Partial<SendOutboundMessagesRequest> = {},
+): SendOutboundMessagesRequest {
+  return {
+    requestId: randomUUID(),
+    outboundConfigurationId: randomUUID(),
+    contacts,
+    deliveryGuarantee: DeliveryGuarantee.UNSPECIFIED,
+    purpose: Purpose.UNSPECIFIED,
+    validFor: undefined,
+    readyTime: undefined,
+    ...changes,
+  };
+}
+
+/** The message of a contact that was not refused. */
+export function messageIdOf(result: ContactResult | undefined): string {
+  const outcome = result?.outcome;
+  if (outcome === undefined || outcome.$case === 'refused') throw new Error('the contact has no message');
+  return outcome.value.messageId;
+}
+
+/** The error of a call that is refused. */
+export async function refusal(call: Promise<unknown>): Promise<HeraldError> {
+  const outcome = await call.then(
+    () => 'an answer',
+    (error: unknown) => error,
+  );
+  if (outcome instanceof HeraldError) return outcome;
+  throw new Error('the call was not refused', { cause: outcome });
+}

@@ -1,0 +1,5 @@
+import type { Migration } from '@herald/postgres';
+import { templates } from './0001-templates';
+
+/** The schema of templates, in the order it grew. */
+export const migrations: readonly Migration[] = [templates];

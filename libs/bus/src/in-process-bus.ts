@@ -1,0 +1,160 @@
+import assert from 'node:assert';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Bus, BusRecord, DeadLetterStore, DeliveredRecord, Subscription } from './bus';
+import type { DeliveryFault, DeliveryPorts } from './delivery';
+import { Delivery, RETRY_DELAYS_MS, insideHandler, unavailable } from './delivery';
+import { Lane } from './lane';
+import { partitionOf } from './partition';
+import { isTopic } from './topics';
+
+/** How long handlers may go on after stop() before their signal is aborted. */
+const DRAIN_LIMIT_MS = 10_000;
+/** How long an aborted handler may take to return before stop() no longer waits for it. */
+const ABORT_GRACE_MS = 1_000;
+
+/** What an in-process bus is made of. */
+export interface InProcessBusOptions {
+  /** How many partitions a topic has; it must not change while records wait, in whatever outbox they wait. */
+  partitions: number | ((topic: string) => number);
+  deadLetters: DeadLetterStore;
+  clock: { monotonicMs(): number };
+  /** Whether the caller may not publish now: the composer passes whether it is inside a database transaction. */
+  forbidden?: () => boolean;
+  /** Told of every failed delivery, for the log and the count; it must not throw. */
+  onFault?: (fault: DeliveryFault) => void;
+  /** The waits between tries: a record has one try more than there are waits. */
+  retryDelaysMs?: readonly number[];
+  drainLimitMs?: number;
+}
+
+/** A bus for services that share a process: publish resolves when every group has handled each record or dead-lettered it. */
+export function inProcessBus(options: InProcessBusOptions): Bus {
+  return new InProcessBus(options);
+}
+
+/** A group of one topic: its lanes, one per partition, made when first used. */
+class Group {
+  readonly #lanes = new Map<number, Lane>();
+  readonly #delivery: Delivery;
+
+  constructor(
+    readonly subscription: Subscription,
+    ports: DeliveryPorts,
+  ) {
+    this.#delivery = new Delivery(subscription, ports);
+  }
+
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  lane(partition: number): Lane {
+    const lane = this.#lanes.get(partition) ?? new Lane(this.#delivery);
+    this.#lanes.set(partition, lane);
+    return lane;
+  }
+}
+
+/**
+ * Open, draining, stopped. Open: publishes are put into the lanes of every group of their topic. Draining, from stop()
+ * on: publishes are refused, handlers go on, a record that fails is refused to its publisher instead of waiting for
+ * its next try. Stopped: no handler runs that was not aborted. Nothing is kept on disk: a crash loses what waits, and
+ * whoever published it was not answered and repeats it.
+ */
+class InProcessBus implements Bus {
+  readonly #options: InProcessBusOptions;
+  readonly #groups: Group[] = [];
+  readonly #stopping = new AbortController();
+  readonly #overdue = new AbortController();
+  /** Lanes run in the context the bus was made in: a handler must not inherit the trace or transaction of a publisher. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: InProcessBusOptions) {
+    this.#options = options;
+  }
+
+  async publish(records: readonly BusRecord[]): Promise<void> {
+    assert(!insideHandler(), 'A bus handler must not publish: it appends to its outbox.');
+    assert(!this.#options.forbidden?.(), 'Nothing is published inside a transaction: append to its outbox.');
+    const delivered = records.map((record) => this.#withPartition(record));
+    this.#assertOpen();
+    const puts = this.#groups.flatMap((group) =>
+      [...byPartition(delivered.filter(({ topic }) => topic === group.subscription.topic))].map(
+        ([partition, part]) => ({ lane: group.lane(partition), part }),
+      ),
+    );
+    if (!puts.every(({ lane, part }) => lane.hasRoomFor(part.length))) {
+      throw unavailable('Too many records wait on the event bus. Repeat the call after a wait.');
+    }
+    await Promise.all(this.#outside(() => puts.map(({ lane, part }) => lane.put(part))));
+  }
+
+  subscribe(subscription: Subscription): void {
+    const { topic, group } = subscription;
+    assert(isTopic(topic), `There is no topic ${topic}.`);
+    this.#assertOpen();
+    const isTaken = this.#groups.some(({ subscription: other }) => other.topic === topic && other.group === group);
+    assert(!isTaken, `Group ${group} has subscribed to ${topic} already.`);
+    const { deadLetters, clock, onFault = () => {}, retryDelaysMs = RETRY_DELAYS_MS } = this.#options;
+    const signals = { stopping: this.#stopping.signal, overdue: this.#overdue.signal };
+    this.#groups.push(new Group(subscription, { deadLetters, clock, onFault, retryDelaysMs, ...signals }));
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  async ping(): Promise<void> {
+    this.#assertOpen();
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopping.abort();
+    const lanes = this.#groups.flatMap((group) => [...group.lanes]);
+    const idle = Promise.all(lanes.map((lane) => lane.idle()));
+    if (await isWithin(idle, this.#options.drainLimitMs ?? DRAIN_LIMIT_MS)) return;
+    const error = unavailable('The event bus stopped before the record was handled.');
+    this.#overdue.abort(error);
+    if (await isWithin(idle, ABORT_GRACE_MS)) return;
+    for (const lane of lanes) lane.refuseAll(error);
+  }
+
+  #assertOpen(): void {
+    if (this.#stopping.signal.aborted) throw unavailable('The event bus has stopped.');
+  }
+
+  #withPartition(record: BusRecord): DeliveredRecord {
+    assert(isTopic(record.topic), `There is no topic ${record.topic}.`);
+    const { partitions } = this.#options;
+    const count = typeof partitions === 'number' ? partitions : partitions(record.topic);
+    const partition = record.partition ?? partitionOf(record.key, count);
+    const isThere = Number.isInteger(partition) && partition >= 0 && partition < count;
+    assert(isThere, `${record.topic} has ${count} partitions, and ${partition} is none of them.`);
+    return { ...record, partition };
+  }
+}
+
+function byPartition(records: readonly DeliveredRecord[]): Map<number, DeliveredRecord[]> {
+  const parts = new Map<number, DeliveredRecord[]>();
+  for (const record of records) {
+    const part = parts.get(record.partition);
+    if (part === undefined) parts.set(record.partition, [record]);
+    else part.push(record);
+  }
+  return parts;
+}
+
+/** Whether the work is done before the limit has passed. */
+async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

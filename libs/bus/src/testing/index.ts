@@ -1,0 +1,2 @@
+export { busContract } from './bus-contract';
+export type { BusUnderTest } from './bus-contract';

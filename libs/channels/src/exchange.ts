@@ -1,0 +1,167 @@
+import { Agent, type Dispatcher } from 'undici';
+
+/** Providers' answers have 1 KB or 2; what is larger is not their answer. */
+const ANSWER_BYTES_MAX = 64 * 1024;
+/** A provider that asks for a longer wait is asked again after this one. */
+const RETRY_AFTER_MS_MAX = 60_000;
+/** Two accounts at their full 32 requests; more requests to one host wait in line, and nothing of them leaves meanwhile. */
+const CONNECTIONS_PER_HOST_MAX = 64;
+/** Shorter than what servers keep an idle connection for, so that they do not close it as we write to it. */
+const IDLE_CONNECTION_MS = 20_000;
+
+/** How long the parts of a request may take. */
+export interface Timeouts {
+  connectMs: number;
+  /** All of it: waiting for a connection, writing, and reading to the last byte. */
+  totalMs: number;
+}
+
+/** Fifteen seconds in all, as long as Twilio itself waits for a webhook; most answers take a tenth of one. */
+const TIMEOUTS: Timeouts = { connectMs: 5_000, totalMs: 15_000 };
+
+/** One HTTP request. */
+export interface HttpRequest {
+  method: 'GET' | 'POST';
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  body?: string;
+}
+
+/** What may keep a request from leaving, or end the wait for its answer. */
+export interface Limits {
+  signal?: AbortSignal;
+  /** Asked once, when the first byte is about to be written. */
+  mayLeave?: () => boolean;
+}
+
+/**
+ * What came of a request: an answer, the certainty that not one byte left, or neither. An answer counts from its status
+ * on; its body is undefined when it was cut off, is longer than 64 KiB or is no JSON.
+ */
+export type Exchange =
+  | { kind: 'answer'; status: number; retryAfterMs: number | undefined; body: unknown }
+  | { kind: 'not_left'; why: 'not_connected' | 'too_late' }
+  | { kind: 'lost'; why: 'timeout' | 'reset' };
+
+/** Connections to whatever hosts are asked for. Redirects are not followed, and nothing is repeated. */
+export interface HttpPool {
+  exchange(request: HttpRequest, limits?: Limits): Promise<Exchange>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a pool; connections are made when they are needed. HTTP/1.1 only: after the GOAWAY of an HTTP/2 server undici
+ * would write a request a second time.
+ */
+export function httpPool(timeouts: Timeouts = TIMEOUTS): HttpPool {
+  const agent = new Agent({
+    allowH2: false,
+    connections: CONNECTIONS_PER_HOST_MAX,
+    pipelining: 1,
+    connect: { timeout: timeouts.connectMs },
+    // The time-out of the whole covers both, and also the wait for a connection.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+  });
+  return {
+    close: () => agent.close(),
+    exchange: async ({ method, url, headers, body = null }, { signal, mayLeave = () => true } = {}) => {
+      const call = new Call(mayLeave);
+      const giveUp = () => call.giveUp();
+      const timer = setTimeout(giveUp, timeouts.totalMs);
+      signal?.addEventListener('abort', giveUp);
+      if (signal?.aborted) giveUp();
+      agent.dispatch({ origin: url.origin, path: url.pathname + url.search, method, headers, body }, call);
+      try {
+        return await call.result;
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
+      }
+    },
+  };
+}
+
+/**
+ * One request on its way. undici calls `onRequestStart` when a connection is there and the first byte is next to be
+ * written: what failed before that did not leave, whatever the error was; what failed later may have arrived.
+ */
+class Call implements Dispatcher.DispatchHandler {
+  readonly result: Promise<Exchange>;
+  readonly #mayLeave: () => boolean;
+  #resolve: (exchange: Exchange) => void = () => undefined;
+  #isSettled = false;
+  /** There from the moment that bytes may have left. */
+  #controller: Dispatcher.DispatchController | undefined;
+  #head: { status: number; retryAfterMs: number | undefined } | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(mayLeave: () => boolean) {
+    this.#mayLeave = mayLeave;
+    this.result = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Ends the wait. A request that is still in line will not leave any more. */
+  giveUp(): void {
+    this.#settle(this.#broken('timeout'));
+    this.#controller?.abort(new Error('the wait for the answer is over'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // A throw, unlike an abort, leaves the connection to the next request.
+    if (this.#isSettled) throw new Error('nobody waits for the answer');
+    if (!this.#mayLeave()) {
+      this.#settle({ kind: 'not_left', why: 'too_late' });
+      throw new Error('the time to leave is over');
+    }
+    this.#controller = controller;
+  }
+
+  onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
+    // Below 200 it is a word on the way to the answer.
+    if (status >= 200) this.#head = { status, retryAfterMs: retryAfter(headers['retry-after']) };
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.byteLength;
+    if (this.#bytes <= ANSWER_BYTES_MAX) return void this.#chunks.push(chunk);
+    this.#settle(this.#broken('reset'));
+    controller.abort(new Error('the answer is too long'));
+  }
+
+  onResponseEnd(): void {
+    if (this.#head) this.#settle({ kind: 'answer', ...this.#head, body: readJson(this.#chunks) });
+  }
+
+  onResponseError(): void {
+    this.#settle(this.#broken('reset'));
+  }
+
+  #broken(why: 'timeout' | 'reset'): Exchange {
+    if (this.#head) return { kind: 'answer', ...this.#head, body: undefined };
+    return this.#controller ? { kind: 'lost', why } : { kind: 'not_left', why: 'not_connected' };
+  }
+
+  #settle(exchange: Exchange): void {
+    this.#isSettled = true;
+    this.#chunks = [];
+    this.#resolve(exchange);
+  }
+}
+
+function readJson(chunks: readonly Buffer[]): unknown {
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  } catch {
+    // What cannot be read is as good as nothing, and who asked decides what that means.
+    return undefined;
+  }
+}
+
+/** The wait a provider asks for, in seconds; a date is not read, because it would be by the provider's clock. */
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  const text = Array.isArray(header) ? header[0] : header;
+  return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text) * 1000, RETRY_AFTER_MS_MAX) : undefined;
+}

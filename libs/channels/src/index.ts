@@ -1,0 +1,14 @@
+export type {
+  AccountAccess,
+  ChannelAdapter,
+  IncomingWebhook,
+  OutgoingMessage,
+  SendOutcome,
+  StatusReport,
+  Validation,
+} from './channel-adapter';
+export { rankOfStatus } from './ranks';
+export { messageReasonOf } from './twilio-sms/error-codes';
+export { parseStatus } from './twilio-sms/parse-status';
+export { twilioSms } from './twilio-sms/twilio-sms';
+export { isSignedByTwilio } from './twilio-sms/verify';

@@ -1,0 +1,256 @@
+import assert from 'node:assert';
+import { setTimeout as pause } from 'node:timers/promises';
+import { addAdminServicesToServer, Server } from '@grpc/grpc-js';
+import type {
+  MethodDefinition,
+  sendUnaryData,
+  ServerUnaryCall,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { HeraldError } from '@herald/errors';
+import { assertComplete } from './access';
+import type { Access } from './access';
+import { door } from './edge';
+import type { Callers } from './edge';
+import { refusal } from './edge-error';
+import type { OnError } from './edge-error';
+import { serveHealth } from './health';
+import type { Health, HealthChecks } from './health';
+import { SEND_BYTES_MAX, serverLimits } from './limits';
+import { ownAnswers } from './own-answers';
+import { addReflection } from './reflection';
+import { encodeStatus } from './rich-status';
+import { serverCredentials } from './tls';
+import type { TlsFiles } from './tls';
+import type { TokenVerifier } from './token-verifier';
+import { markFailed, withServerSpan } from './tracing';
+import { runUnary, servedOf } from './unary';
+import type { Served } from './unary';
+import { callsUnderWay } from './calls-under-way';
+import type { CallsUnderWay } from './calls-under-way';
+
+/** One service on a server: its generated definition, what it does, and who may call each of its RPCs. */
+export interface ServedService {
+  definition: ServiceDefinition;
+  implementation: UntypedServiceImplementation;
+  access: Readonly<Record<string, Access>>;
+}
+
+/** What a server is made of. */
+export interface ServerSettings {
+  /** `host:port`; port 0 takes a free one. */
+  address: string;
+  services: readonly ServedService[];
+  identity: TokenVerifier;
+  health: HealthChecks;
+  /** Whether the server tells anybody which services and messages it knows. */
+  reflection: boolean;
+  /** Where channelz listens; keep it away from callers. */
+  channelzAddress?: string;
+  tls?: TlsFiles;
+  /** Told once of each failure that left as INTERNAL. */
+  onError?: OnError;
+  /** Told when health changes, with the checks that fail. */
+  onHealthChange?: (failing: readonly string[]) => void;
+  healthPollMs?: number;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly port: number;
+  readonly channelzPort: number | undefined;
+  /**
+   * Tells NOT_SERVING, takes no new call, waits for those under way up to the grace, and then cuts them off. It happens
+   * once: whoever asks again waits for the same stop.
+   */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** How long calls may go on once a server stops, when nobody says otherwise. */
+const STOP_GRACE_DEFAULT_MS = 10_000;
+/** For the last answers to reach their callers, before connections that do not close by themselves are cut. */
+const LAST_ANSWERS_MS_MAX = 1_000;
+/** How long the stop waits for handlers that do not heed their signal; what they use is closed after it. */
+const HANDLERS_END_MS_MAX = 5_000;
+
+/** What every method of a server needs to run. */
+interface Runtime {
+  callers: Callers;
+  onError: OnError;
+  underWay: CallsUnderWay;
+}
+
+/**
+ * Starts a server. It throws at once where an RPC has no row in its access table, or a method was made by neither
+ * unary() nor unimplemented(): a server that runs has checked every door.
+ */
+export async function grpcServer(settings: ServerSettings): Promise<RunningServer> {
+  const onError = settings.onError ?? (() => undefined);
+  const runtime: Runtime = { callers: new WeakMap(), onError, underWay: callsUnderWay() };
+  const accessByPath = new Map<string, Access>();
+  const { identity, services } = settings;
+  const outward = door({ accessByPath, identity, ...runtime });
+  // The first interceptor is the innermost: it wraps the call itself.
+  const server = new Server({ ...serverLimits(), interceptors: [ownAnswers, outward] });
+  for (const service of services) addService(server, service, { accessByPath, runtime });
+  if (settings.reflection) addReflection(server, services.map(nameOf));
+  const health = await serveHealth(server, services.map(nameOf), {
+    checks: settings.health,
+    onChange: settings.onHealthChange ?? (() => undefined),
+    ...(settings.healthPollMs !== undefined && { pollEveryMs: settings.healthPollMs }),
+  });
+  try {
+    const port = await listen(server, settings.address, settings.tls);
+    const channelz = await startChannelz(settings.channelzAddress);
+    const stop = async (graceMs: number) => {
+      await stopServer(server, { health, underWay: runtime.underWay, graceMs });
+      channelz?.server.forceShutdown();
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      port,
+      channelzPort: channelz?.port,
+      stop: (graceMs = STOP_GRACE_DEFAULT_MS) => (stopped ??= stop(graceMs)),
+    };
+  } catch (error) {
+    health.stop();
+    server.forceShutdown();
+    throw error;
+  }
+}
+
+function addService(
+  server: Server,
+  { definition, implementation, access }: ServedService,
+  { accessByPath, runtime }: { accessByPath: Map<string, Access>; runtime: Runtime },
+): void {
+  const name = nameOf({ definition });
+  assertComplete(name, Object.keys(definition), access);
+  const methods: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const handlers: UntypedServiceImplementation = {};
+  for (const [rpc, method] of Object.entries(definition) as [string, MethodDefinition<unknown, unknown>][]) {
+    const served = servedOf(implementation[rpc]);
+    const row = access[rpc];
+    assert(served !== undefined, `${name}: ${rpc} must be made by unary() or unimplemented()`);
+    assert(row !== undefined);
+    assert(
+      served.kind !== 'unary' || (!method.requestStream && !method.responseStream),
+      `${name}: ${rpc} streams, and unary() cannot serve it`,
+    );
+    accessByPath.set(method.path, row);
+    methods[rpc] = carefulCodec(method);
+    handlers[rpc] = served.kind === 'unary' ? unaryMethod(served, method, runtime) : refusing(method);
+  }
+  server.addService(methods, handlers);
+}
+
+/** Stands for a request whose bytes are no message of the method, so that the handler's wrapper can say so. */
+const MALFORMED = Symbol('malformed');
+
+/** Lets malformed requests through to our own answer, and sends answers that are serialised already. */
+function carefulCodec(method: MethodDefinition<unknown, unknown>): MethodDefinition<unknown, unknown> {
+  return {
+    ...method,
+    requestDeserialize: (bytes) => {
+      try {
+        return method.requestDeserialize(bytes);
+      } catch {
+        // Why the bytes cannot be read is of no use to a caller and may quote them.
+        return MALFORMED;
+      }
+    },
+    responseSerialize: (bytes) => bytes as Buffer,
+  };
+}
+
+function unaryMethod(
+  served: Extract<Served, { kind: 'unary' }>,
+  definition: MethodDefinition<unknown, unknown>,
+  { callers, onError, underWay }: Runtime,
+): (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => void {
+  const { path } = definition;
+  const method = path.slice(1);
+  const answer = async (call: ServerUnaryCall<unknown, unknown>): Promise<Buffer> => {
+    const caller = callers.get(call.metadata);
+    assert(caller !== undefined, 'a call came in by no door');
+    if (call.request === MALFORMED) {
+      throw new HeraldError('REQUEST_MALFORMED', 'The bytes are not a message of this method. Regenerate the client.');
+    }
+    const response = await runUnary(served.handler, call, { caller, method, underWay });
+    return serialised(definition.responseSerialize(response));
+  };
+  return (call, callback) => {
+    void withServerSpan(path, call.metadata, async () => {
+      try {
+        callback(null, await answer(call));
+      } catch (error) {
+        const { shown, status } = refusal(error, method, onError);
+        markFailed(shown);
+        callback(status);
+      }
+    });
+  };
+}
+
+function serialised(bytes: Buffer): Buffer {
+  if (bytes.byteLength <= SEND_BYTES_MAX) return bytes;
+  throw new HeraldError('MESSAGE_TOO_LARGE', `The answer exceeds ${SEND_BYTES_MAX} bytes. Ask for less at once.`, {
+    metadata: { bytesMax: String(SEND_BYTES_MAX) },
+  });
+}
+
+function refusing(definition: MethodDefinition<unknown, unknown>) {
+  const method = definition.path.slice(1);
+  return (call: { emit(event: 'error', error: object): boolean }, callback?: (error: object) => void): void => {
+    const error = new HeraldError('UNIMPLEMENTED', 'This server does not have the method. Use one it lists.', {
+      metadata: { method },
+    });
+    if (definition.responseStream || callback === undefined) call.emit('error', encodeStatus(error));
+    else callback(encodeStatus(error));
+  };
+}
+
+async function listen(server: Server, address: string, tls: TlsFiles | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, serverCredentials(tls), (error, port) => (error ? reject(error) : resolve(port)));
+  });
+}
+
+async function startChannelz(address: string | undefined): Promise<{ server: Server; port: number } | undefined> {
+  if (address === undefined) return undefined;
+  const server = new Server(serverLimits());
+  addAdminServicesToServer(server);
+  return { server, port: await listen(server, address, undefined) };
+}
+
+/**
+ * Tells NOT_SERVING and lets calls end. What is under way after the grace is answered SERVER_STOPPING, which its caller
+ * may repeat elsewhere, and cut. It resolves when no handler runs any more, so that what they use can be closed.
+ */
+async function stopServer(
+  server: Server,
+  { health, underWay, graceMs }: { health: Health; underWay: CallsUnderWay; graceMs: number },
+): Promise<void> {
+  health.stop();
+  // tryShutdown alone waits for ever for a peer that never closes or watches health, so calls are waited for apart.
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  await underWay.ended(graceMs);
+  underWay.endAll(stopping());
+  const late = new AbortController();
+  const cut = pause(LAST_ANSWERS_MS_MAX, undefined, { signal: late.signal }).catch(() => undefined);
+  await Promise.race([closed, cut]);
+  late.abort();
+  server.forceShutdown();
+  await underWay.ended(HANDLERS_END_MS_MAX);
+}
+
+function stopping(): HeraldError {
+  return new HeraldError('SERVER_STOPPING', 'This server is stopping. Repeat the call; another one takes it.');
+}
+
+function nameOf({ definition }: Pick<ServedService, 'definition'>): string {
+  const [first] = Object.values(definition);
+  assert(first !== undefined, 'a service without methods cannot be served');
+  return first.path.split('/')[1] ?? '';
+}

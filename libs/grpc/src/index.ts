@@ -1,0 +1,14 @@
+export { SCOPES, SERVICE_NAMES } from './identity';
+export type { Caller, Scope, ServiceName } from './identity';
+export { tokenVerifier } from './token-verifier';
+export type { KeySource } from './token-verifier';
+export { serviceTokens } from './service-tokens';
+export type { Access, AccessTable } from './access';
+export { unary, unimplemented } from './unary';
+export type { CallContext } from './unary';
+export { grpcServer } from './grpc-server';
+export type { RunningServer } from './grpc-server';
+export { grpcClient } from './grpc-client';
+export type { PromiseClient } from './grpc-client';
+export { decodeStatus } from './rich-status';
+export type { TlsFiles } from './tls';

@@ -1,0 +1,209 @@
+import assert from 'node:assert';
+import type { EventEmitter } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DataSource, type QueryRunner } from 'typeorm';
+import { explained, isRepeatable, isSilence } from './database-error';
+import { gate, type Gate } from './gate';
+import { clientOf, sql, type Tx } from './sql';
+import { inScope } from './transaction-scope';
+
+/** A call that waits longer for a connection answers UNAVAILABLE: its caller is better served by another replica. */
+const API_WAIT_MS_MAX = 200;
+/** Workers may wait: nobody stands behind them. */
+const WORKER_WAIT_MS_MAX = 30_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Longer than the server's own 5 s for a statement: it is for the server that is gone and says nothing any more. */
+export const QUERY_TIMEOUT_MS = 7_000;
+/** A failed serialization is tried again so often, with a random pause in between. */
+const ATTEMPTS_MAX = 5;
+const RETRY_PAUSE_MS = 20;
+const LATELY_MS = 1_000;
+const ORG_FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Where a service's database is and how many connections it may take there. */
+export interface DatabaseSettings {
+  /** Connection string of a role that may take on the service's roles. */
+  url: string;
+  /** Names the schema and the roles. */
+  service: string;
+  /** Connections for calls of the API. */
+  poolMax: number;
+  /** Connections for workers, apart, so that neither starves the other. */
+  workerPoolMax: number;
+}
+
+/**
+ * A service's door to its schema. Every method runs `work` in one transaction on one connection; `work` may be run
+ * again when the database could not serialize it, and therefore does nothing but SQL. Throws DATABASE_BUSY when no
+ * connection is free in time, DATABASE_UNAVAILABLE when there is no database.
+ */
+export interface Database {
+  /** As the application, for one organisation: row-level security shows it that organisation's rows alone. */
+  transaction<T>(org: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The same, read only. */
+  read<T>(org: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Read only, and every statement sees the moment of the first one. */
+  snapshot<T>(org: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** As the application, for no organisation: row-level security shows it no tenant's row. */
+  withoutOrg<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** As the worker: all organisations, but only the tables a worker needs. */
+  worker<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Called after each commit that wrote to the outbox. */
+  onOutbox(wake: () => void): void;
+  /** Throws unless the database answers, or answered anything within the last second: a busy pool is not a dead one. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a service's pools; the schema must be there (see provision and migrate). */
+export async function openDatabase(settings: DatabaseSettings): Promise<Database> {
+  const app = await openPool(settings, 'app', settings.poolMax);
+  const worker = await openPool(settings, 'worker', settings.workerPoolMax).catch(async (error: unknown) => {
+    await app.source.destroy();
+    throw error;
+  });
+  let wakeRelay = () => {};
+  let answeredAtMs = performance.now();
+  const run = async <T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>) => {
+    const result = await inScope(
+      () => wakeRelay(),
+      () => repeated(() => once(pool, begin, work)),
+    );
+    answeredAtMs = performance.now();
+    return result;
+  };
+  return {
+    transaction: (org, work) => run(app, { org }, work),
+    read: (org, work) => run(app, { org, mode: 'read only' }, work),
+    snapshot: (org, work) => run(app, { org, mode: 'isolation level repeatable read read only' }, work),
+    withoutOrg: (work) => run(app, {}, work),
+    worker: (work) => run(worker, {}, work),
+    onOutbox: (wake) => {
+      wakeRelay = wake;
+    },
+    ping: async () => {
+      if (performance.now() - answeredAtMs < LATELY_MS) return;
+      await run(app, {}, (tx) => sql(tx, 'select 1'));
+    },
+    close: async () => {
+      await Promise.all([app.source.destroy(), worker.source.destroy()]);
+    },
+  };
+}
+
+interface Pool {
+  source: DataSource;
+  gate: Gate;
+}
+
+interface Begin {
+  org?: string;
+  mode?: 'read only' | 'isolation level repeatable read read only';
+}
+
+async function openPool({ url, service }: DatabaseSettings, role: 'app' | 'worker', max: number): Promise<Pool> {
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: `herald-${service}-${role}`,
+    installExtensions: false,
+    synchronize: false,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    // A connection that dies while it is idle is replaced by the next query; a call that meets it learns it there.
+    poolErrorHandler: () => {},
+    extra: {
+      max,
+      query_timeout: QUERY_TIMEOUT_MS,
+      options: [
+        `-c role=herald_${service}_${role}`,
+        `-c search_path=${service}`,
+        '-c statement_timeout=5s',
+        // Longer than the server's deadlock_timeout of 1 s, else a deadlock would end as a lock that took too long.
+        '-c lock_timeout=1500ms',
+        '-c idle_in_transaction_session_timeout=10s',
+        '-c timezone=UTC',
+      ].join(' '),
+    },
+  });
+  try {
+    await source.initialize();
+  } catch (error) {
+    throw explained(error);
+  }
+  hearErrors(source);
+  return { source, gate: gate(max, role === 'app' ? API_WAIT_MS_MAX : WORKER_WAIT_MS_MAX) };
+}
+
+/**
+ * A client that leaves the pool has no listener until TypeORM sets its own, a microtask later; an error of the connection
+ * in between would end the process. What uses the client learns of it by its query.
+ */
+function hearErrors(source: DataSource): void {
+  const heard = new WeakSet<EventEmitter>();
+  const { master } = source.driver as unknown as { master: EventEmitter };
+  master.on('acquire', (client: EventEmitter) => {
+    if (heard.has(client)) return;
+    heard.add(client);
+    client.on('error', () => undefined);
+  });
+}
+
+async function repeated<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isRepeatable(error) || tries === ATTEMPTS_MAX) throw explained(error);
+      await pause(RETRY_PAUSE_MS * tries * (0.5 + Math.random()));
+    }
+  }
+}
+
+async function once<T>({ source, gate: door }: Pool, begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const leave = await door.enter();
+  const runner = source.createQueryRunner();
+  try {
+    await start(runner, begin);
+    const result = await work(runner.manager);
+    await commit(runner);
+    return result;
+  } catch (error) {
+    await rollBack(runner, error);
+    throw error;
+  } finally {
+    await runner.release().finally(leave);
+  }
+}
+
+/** The server answers COMMIT by ROLLBACK, and not by an error, where a statement of the transaction had failed. */
+async function commit(runner: QueryRunner): Promise<void> {
+  const { command } = await (await clientOf(runner)).query('COMMIT');
+  assert(command === 'COMMIT', 'a statement failed and the transaction went on: nothing of it was stored');
+}
+
+/** A connection that gives no answer, not even to a rollback, is closed with its transaction: it must serve nobody else. */
+async function rollBack(runner: QueryRunner, error: unknown): Promise<void> {
+  try {
+    if (!isSilence(error)) return await runner.rollbackTransaction();
+  } catch {
+    // The first error tells what happened; this one, that the connection is of no use, if there ever was one.
+  }
+  const client = await clientOf(runner).catch(() => undefined);
+  void client?.end();
+}
+
+async function start(runner: QueryRunner, { org, mode }: Begin): Promise<void> {
+  await runner.startTransaction();
+  if (mode !== undefined) await sql(runner.manager, SET_MODE[mode]);
+  if (org === undefined) return;
+  if (!ORG_FORM.test(org)) throw new Error('an organisation is a uuid in lower case');
+  await setOrg(runner.manager, [org]);
+}
+
+const SET_MODE = {
+  'read only': 'set transaction read only',
+  'isolation level repeatable read read only': 'set transaction isolation level repeatable read read only',
+} as const;
+
+/** Local to the transaction: the connection goes back to the pool belonging to nobody. */
+const setOrg = sql.prepared('herald_set_org', `select set_config('herald.org', $1, true)`);

@@ -1,0 +1,17 @@
+export { openDatabase } from './database';
+export type { Database } from './database';
+export { execute, maybe, single, sql } from './sql';
+export type { Tx } from './sql';
+export { insideTransaction } from './transaction-scope';
+export { provision } from './provision';
+export { migrate } from './migrate';
+export type { Migration } from './migrate';
+export { idempotencyTable, orgFunction, outboxTable, partitionFunction, tenantTable, workTable } from './schema';
+export { appendOutbox } from './outbox';
+export type { OutboxEvent } from './outbox';
+export { outboxRelay } from './outbox-relay';
+export { answerOnce, claimRequestId, findAnswer, requestHash, theWinnersAnswer } from './idempotency';
+export type { IdempotencyKey } from './idempotency';
+export { cutPage, readPage } from './page';
+export type { Page } from './page';
+export { startLocalServer } from './local-server';

@@ -1,0 +1,117 @@
+/**
+ * Parts of a service's first migration, in SQL. They go by the schema they run in: `dispatch` has the roles
+ * herald_dispatch (owner), herald_dispatch_app and herald_dispatch_worker.
+ */
+
+/**
+ * herald_org(): whose rows the running transaction may see. It raises where none is set, and after a first
+ * transaction-local setting of the connection "none" is the empty text, not null. With it, what tenantTable and
+ * workTable call.
+ */
+export const orgFunction = `
+create function herald_org() returns uuid language plpgsql stable as $$
+declare
+  org text := current_setting('herald.org', true);
+begin
+  if org is null or org = '' then
+    raise exception 'no organisation is set for this transaction' using errcode = 'insufficient_privilege';
+  end if;
+  return org::uuid;
+end $$;
+
+create function protect_tenant_table(name regclass, app text, worker text) returns void language plpgsql as $$
+declare
+  app_role text := 'herald_' || current_schema() || '_app';
+  worker_role text := 'herald_' || current_schema() || '_worker';
+begin
+  execute format('alter table %s enable row level security', name);
+  execute format('alter table %s force row level security', name);
+  -- The sub-select is evaluated once for a statement, not for each row.
+  execute format('create policy app on %s to %I using (org_id = (select herald_org())) with check (org_id = (select herald_org()))',
+                 name, app_role);
+  execute format('grant %s on %s to %I', app, name, app_role);
+  if worker <> '' then
+    execute format('create policy worker on %s to %I using (true) with check (true)', name, worker_role);
+    execute format('grant %s on %s to %I', worker, name, worker_role);
+  end if;
+end $$;
+
+create function open_work_table(name regclass, app text, worker text) returns void language plpgsql as $$
+begin
+  if app <> '' then execute format('grant %s on %s to %I', app, name, 'herald_' || current_schema() || '_app'); end if;
+  if worker <> '' then execute format('grant %s on %s to %I', worker, name, 'herald_' || current_schema() || '_worker'); end if;
+end $$;
+`;
+
+/** A table of organisations' rows: forced row-level security, the application's policy by herald_org(), the worker's rights as given. */
+export function tenantTable(name: string, rights: { app?: string; worker?: string } = {}): string {
+  return `select protect_tenant_table('${name}', '${rights.app ?? 'select, insert, update'}', '${rights.worker ?? ''}');`;
+}
+
+/** A table whose rows are work and hold no customer's data; nobody may touch it but as given. */
+export function workTable(name: string, rights: { app?: string; worker?: string }): string {
+  return `select open_work_table('${name}', '${rights.app ?? ''}', '${rights.worker ?? ''}');`;
+}
+
+/**
+ * ensure_month_partition(parent, month): makes the partition of a table that is partitioned by range of UUIDv7, whose
+ * first 48 bits are milliseconds. It runs as the owner, and nobody gets rights on the partition itself: read directly,
+ * a partition would bypass its parent's policy. Attaching takes a weaker lock than making it in place.
+ */
+export const partitionFunction = `
+create function ensure_month_partition(parent text, month timestamptz) returns void
+  language plpgsql security definer set search_path from current as $$
+declare
+  first timestamptz := date_trunc('month', month at time zone 'UTC') at time zone 'UTC';
+  past timestamptz := (date_trunc('month', month at time zone 'UTC') + interval '1 month') at time zone 'UTC';
+  name text := parent || to_char(first at time zone 'UTC', '_YYYY_MM');
+begin
+  if to_regclass(name) is not null then return; end if;
+  execute format('create table %I (like %I including defaults including constraints)', name, parent);
+  execute format('alter table %I enable row level security', name);
+  execute format('alter table %I force row level security', name);
+  execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, name,
+                 lpad(to_hex(floor(extract(epoch from first) * 1000)::bigint), 12, '0') || repeat('0', 20),
+                 lpad(to_hex(floor(extract(epoch from past) * 1000)::bigint), 12, '0') || repeat('0', 20));
+exception
+  -- Another call makes the same one at this moment; its row in the catalogue made this one wait for its commit.
+  when duplicate_table or duplicate_object or unique_violation then null;
+end $$;
+revoke execute on function ensure_month_partition(text, timestamptz) from public;
+do $$ begin
+  execute format('grant execute on function ensure_month_partition(text, timestamptz) to %I',
+                 'herald_' || current_schema() || '_worker');
+end $$;
+`;
+
+/** What is to be published; see appendOutbox and outboxRelay. The application only adds to it and cannot read it. */
+export const outboxTable = `
+create table outbox (
+  id uuid primary key,
+  topic text not null,
+  key text not null,
+  partition int,
+  type text not null,
+  time timestamptz not null,
+  traceparent text,
+  payload bytea not null,
+  leased_until timestamptz not null default '-infinity'
+);
+${workTable('outbox', { app: 'insert', worker: 'select, insert, update, delete' })}
+`;
+
+/** The first answer to each request id, for 30 days (AIP-155); see answerOnce. */
+export const idempotencyTable = `
+create table idempotency (
+  org_id uuid not null,
+  caller text not null,
+  rpc text not null,
+  request_id text not null,
+  request_hash bytea not null,
+  response bytea not null,
+  created_at timestamptz not null,
+  primary key (org_id, caller, rpc, request_id)
+);
+create index idempotency_by_age on idempotency (created_at);
+${tenantTable('idempotency', { worker: 'select, delete' })}
+`;

@@ -1,0 +1,10 @@
+export { checkTemplate, compileTemplate, render, slugsOf, TemplateSyntaxError, TEXT_LENGTH_MAX } from './template';
+export type { CompiledTemplate, MissingSlugPolicy, Rendering } from './template';
+export type { TemplateFault } from './read-template';
+export { assembleValues } from './values';
+export type { Values, ValueSource } from './values';
+export { canonicalLanguage, chooseLanguage } from './languages';
+export type { LanguageChoice } from './languages';
+export { lcidToBcp47 } from './lcid';
+export { countSegments } from './segments';
+export type { SegmentCount } from './segments';

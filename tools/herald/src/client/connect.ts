@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { importJWK, SignJWT } from 'jose';
+import { ConfigurationServiceClient } from '@herald/contracts/configuration';
+import { DispatchServiceClient } from '@herald/contracts/dispatch';
+import { TemplateServiceClient } from '@herald/contracts/template';
+import { grpcClient, type PromiseClient, type Scope } from '@herald/grpc';
+import type { Environment } from '@herald/service';
+import { AdviceError } from '../advice-error';
+import { ISSUER_DEFAULT, issuerKeyOf } from '../system/home';
+import { isAlive } from '../system/is-alive';
+import { readSystemFile } from '../system/system-file';
+
+/** The services of a running Herald, called as one user. */
+export interface Connection {
+  template: PromiseClient<TemplateServiceClient>;
+  configuration: PromiseClient<ConfigurationServiceClient>;
+  dispatch: PromiseClient<DispatchServiceClient>;
+  close(): void;
+}
+
+/** Who calls. */
+export interface User {
+  org: string;
+  scopes: readonly Scope[];
+  subject: string;
+}
+
+/** How long a token of the command line lives; it is made anew for each command. */
+const TOKEN_SECONDS = 3_600;
+/** Accepting a request of a hundred contacts on a busy machine takes a moment. */
+const CALL_MS = 30_000;
+
+/** Connects to the services the environment names, or to the system of the home. Throws AdviceError when there is none. */
+export async function connect(home: string, environment: Environment, user: User): Promise<Connection> {
+  const { HERALD_TEMPLATE_URL, HERALD_CONFIGURATION_URL, HERALD_DISPATCH_URL, HERALD_TOKEN_FILE } = environment;
+  const file = await readSystemFile(home);
+  // One that was killed left its addresses behind, where nobody answers.
+  const running = file !== undefined && isAlive(file.pid) ? file.services : undefined;
+  const known = {
+    template: HERALD_TEMPLATE_URL ?? running?.template,
+    configuration: HERALD_CONFIGURATION_URL ?? running?.configuration,
+    dispatch: HERALD_DISPATCH_URL ?? running?.dispatch,
+  };
+  const urlOf = (service: keyof typeof known): string => {
+    const url = known[service];
+    if (url !== undefined) return url;
+    throw new AdviceError(
+      `No Herald runs in ${home}. Start one with "npm start", name its --home, or set HERALD_${service.toUpperCase()}_URL.`,
+    );
+  };
+  const urls = {
+    template: urlOf('template'),
+    configuration: urlOf('configuration'),
+    dispatch: urlOf('dispatch'),
+  };
+  const made =
+    HERALD_TOKEN_FILE === undefined
+      ? await makeToken(home, environment, { user, seconds: TOKEN_SECONDS })
+      : await tokenIn(HERALD_TOKEN_FILE);
+  const settings = (service: keyof typeof urls) => ({
+    url: urls[service],
+    token: () => Promise.resolve(made),
+    deadlineMs: CALL_MS,
+  });
+  const template = grpcClient(TemplateServiceClient, settings('template'));
+  const configuration = grpcClient(ConfigurationServiceClient, settings('configuration'));
+  const dispatch = grpcClient(DispatchServiceClient, settings('dispatch'));
+  return {
+    template,
+    configuration,
+    dispatch,
+    close: () => {
+      for (const client of [template, configuration, dispatch]) client.close();
+    },
+  };
+}
+
+async function tokenIn(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text !== undefined) return text.trim();
+  throw new AdviceError(`${file} cannot be read. Let HERALD_TOKEN_FILE name a file with a token, or unset it.`);
+}
+
+/** Signs a user's token with the key of a home. Throws AdviceError where there is none. */
+export async function makeToken(
+  home: string,
+  environment: Environment,
+  { user, seconds }: { user: User; seconds: number },
+): Promise<string> {
+  const issuerKey = await issuerKeyOf(home);
+  return new SignJWT({ org: user.org, scope: user.scopes.join(' ') })
+    .setProtectedHeader({ alg: 'ES256', kid: issuerKey.kid ?? '', typ: 'JWT' })
+    .setSubject(user.subject)
+    .setIssuer(environment.HERALD_JWT_ISSUER ?? ISSUER_DEFAULT)
+    .setAudience(environment.HERALD_JWT_AUDIENCE ?? ISSUER_DEFAULT)
+    .setIssuedAt()
+    .setExpirationTime(`${seconds}s`)
+    .sign(await importJWK(issuerKey, 'ES256'));
+}

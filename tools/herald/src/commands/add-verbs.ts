@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { AdviceError } from '../advice-error';
+import { connect } from '../client/connect';
+import { SCOPES, type Scope } from '@herald/grpc';
+import { name } from './arguments';
+import type { CommandContext } from './context';
+import { fail } from './failure';
+import { show } from './show';
+import { ACCOUNT, CHANNEL } from './verbs/accounts';
+import { CONFIGURATION, ORGANISATION } from './verbs/configurations';
+import { LEDGER, MESSAGE, QUOTA, REQUEST } from './verbs/ledger';
+import { TEMPLATE } from './verbs/templates';
+import type { Options, Verb } from './verbs/verb';
+
+/** What is one call to one service, in the order in which a new organisation needs it. */
+const NOUNS = [ORGANISATION, ACCOUNT, CHANNEL, TEMPLATE, CONFIGURATION, REQUEST, MESSAGE, QUOTA, LEDGER];
+
+/** Who a command calls as; every command that calls has these. */
+export interface CallOptions {
+  org: string;
+  json?: boolean;
+  home: string;
+  scope: string;
+}
+
+/** Adds the options that say who calls and how answers are shown. */
+export function withCallOptions(command: Command, { home }: CommandContext): Command {
+  return command
+    .option('--org <name>', 'the organisation, as its tokens name it', name, 'sample')
+    .option('--scope <list>', 'scopes of the token, separated by commas', 'configure,send,read')
+    .option('--home <directory>', 'where the running system keeps its keys', home)
+    .option('--json', 'print the answer as JSON on standard output');
+}
+
+/** Reads a list of scopes. Throws AdviceError when it names one that there is not. */
+export function scopesOf(list: string): Scope[] {
+  return list.split(',').map((named) => {
+    const scope = SCOPES.find((known) => known === named.trim());
+    if (scope !== undefined) return scope;
+    throw new AdviceError(`--scope names "${named}", which is no scope. The scopes are ${SCOPES.join(', ')}.`);
+  });
+}
+
+/** Adds every noun and its verbs. */
+export function addVerbs(root: Command, context: CommandContext): void {
+  for (const { noun, text, verbs } of NOUNS) {
+    const command = root.command(noun).description(text);
+    for (const verb of verbs) addVerb(command, verb, context);
+  }
+}
+
+function addVerb(noun: Command, { verb, text, takesId, options = {}, run }: Verb, context: CommandContext): void {
+  const command = noun.command(takesId === true ? `${verb} <id>` : verb).description(text);
+  for (const [key, description] of Object.entries(options)) {
+    const isRequired = key.endsWith('!');
+    const flag = `--${key.replace('!', '')} <value>`;
+    if (isRequired) command.requiredOption(flag, `${description} (required)`);
+    else command.option(flag, description);
+  }
+  withCallOptions(command, context).action(async (...args: unknown[]) => {
+    const id = takesId === true ? String(args[0]) : '';
+    const given = command.opts<CallOptions & Record<string, string>>();
+    try {
+      const user = { org: given.org, scopes: scopesOf(given.scope), subject: 'herald' };
+      const connection = await connect(given.home, context.environment, user);
+      try {
+        const answer = await run(connection, asWritten(options, given), id);
+        process.stdout.write(`${given.json === true ? JSON.stringify(answer) : show(answer)}\n`);
+        if (isLedgerBroken(answer)) process.exitCode = 1;
+      } finally {
+        connection.close();
+      }
+    } catch (error) {
+      fail(error, given.json);
+    }
+  });
+}
+
+/** A script that checks the ledger learns the answer from the exit code. */
+function isLedgerBroken(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'conserved' in answer && answer.conserved === false;
+}
+
+/** Commander turns `--page-size` into `pageSize`; verbs name options as they are written. */
+function asWritten(options: Readonly<Record<string, string>>, given: Readonly<Record<string, string>>): Options {
+  return Object.fromEntries(
+    Object.keys(options).map((key) => {
+      const option = key.replace('!', '');
+      return [option, given[option.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())]];
+    }),
+  );
+}

@@ -1,0 +1,66 @@
+import { resolve } from 'node:path';
+import { runUntilSignal, type Environment } from '@herald/service';
+import { connect } from '../client/connect';
+import { makeSampleOrganisation } from '../sample/organisation';
+import { startSystem, type SystemSettings } from '../system/start-system';
+import type { SystemFile } from '../system/system-file';
+import { greeting } from './greeting';
+
+const SAMPLE_ORG = 'sample';
+
+/** The options of `start`. */
+export interface StartOptions {
+  home: string;
+  portBase: number;
+  simulatorFaults: string;
+  simulatorOutcomes: string;
+  sample: boolean;
+}
+
+/**
+ * Runs all of Herald until a signal comes, and says how to send once it runs. A signal that comes before waits for the
+ * start, and then stops all of it: PostgreSQL and the simulator would stay.
+ */
+export async function start(options: StartOptions, environment: Environment): Promise<void> {
+  const settings: SystemSettings = {
+    home: resolve(options.home),
+    portBase: options.portBase,
+    environment,
+    simulator: { faults: options.simulatorFaults, outcomes: options.simulatorOutcomes },
+  };
+  const starting = startSystem(settings);
+  let isStopping = false;
+  const stop = async () => {
+    isStopping = true;
+    // A start that fails stops what it has started itself.
+    const system = await starting.catch(() => undefined);
+    await system?.stop();
+  };
+  const ended = runUntilSignal({ stop });
+  const { file } = await starting;
+  try {
+    if (options.sample && !isStopping) await greet(settings, file);
+  } catch (error) {
+    // Whoever interrupts needs not hear which call that broke.
+    if (!isStopping) {
+      await stop();
+      throw error;
+    }
+  }
+  await ended;
+}
+
+async function greet({ home, environment }: SystemSettings, file: SystemFile): Promise<void> {
+  const connection = await connect(home, environment, {
+    org: SAMPLE_ORG,
+    scopes: ['configure', 'read'],
+    subject: 'start',
+  });
+  try {
+    const simulatorUrl = file.simulator?.url ?? '';
+    const { outboundConfigurationId } = await makeSampleOrganisation(connection, { org: SAMPLE_ORG, simulatorUrl });
+    process.stdout.write(`${greeting({ home, file, org: SAMPLE_ORG, outboundConfigurationId })}\n`);
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,85 @@
+import { MessageState } from '@herald/contracts/dispatch';
+import { AdviceError } from '../../advice-error';
+import { patiently } from '../../client/send-contacts';
+import { PAGE, pageOf, type Noun } from './verb';
+
+/** What can be asked about requests. */
+export const REQUEST: Noun = {
+  noun: 'request',
+  text: "what became of a request's contacts",
+  verbs: [
+    {
+      verb: 'get',
+      text: 'show a request and what became of its contacts',
+      takesId: true,
+      run: ({ dispatch }, _options, outboundRequestId) => dispatch.getRequest({ outboundRequestId }),
+    },
+    {
+      verb: 'list',
+      text: 'list requests, newest first',
+      options: PAGE,
+      run: ({ dispatch }, options) => dispatch.listRequests(pageOf(options)),
+    },
+  ],
+};
+
+/** What can be asked about messages. */
+export const MESSAGE: Noun = {
+  noun: 'message',
+  text: 'where a message stands',
+  verbs: [
+    {
+      verb: 'get',
+      text: 'show a message',
+      takesId: true,
+      run: ({ dispatch }, _options, messageId) => dispatch.getMessage({ messageId }),
+    },
+    {
+      verb: 'list',
+      text: 'list messages',
+      options: { request: 'only those of a request', state: 'only those in this state, such as unknown', ...PAGE },
+      run: ({ dispatch }, options) =>
+        dispatch.listMessages({
+          ...pageOf(options),
+          outboundRequestId: options.request ?? '',
+          states: statesOf(options.state),
+        }),
+    },
+  ],
+};
+
+/** What can be asked about the quota. */
+export const QUOTA: Noun = {
+  noun: 'quota',
+  text: 'requests of the hour',
+  verbs: [
+    {
+      verb: 'show',
+      text: 'show how many requests of the hour are used',
+      run: ({ dispatch }) => dispatch.getQuota({}),
+    },
+  ],
+};
+
+/** What can be asked about the ledger. */
+export const LEDGER: Noun = {
+  noun: 'ledger',
+  text: 'the account of every contact',
+  verbs: [
+    {
+      verb: 'check',
+      text: 'prove that every contact is accounted for',
+      options: { request: 'only for a request' },
+      run: ({ dispatch }, options) =>
+        patiently(() => dispatch.checkLedger({ outboundRequestId: options.request ?? '', flowRunId: '' })),
+    },
+  ],
+};
+
+function statesOf(text: string | undefined): MessageState[] {
+  if (text === undefined) return [];
+  const name = text.toUpperCase() as keyof typeof MessageState;
+  if (Object.hasOwn(MessageState, name)) return [MessageState[name]];
+  const known = Object.keys(MessageState).filter((state) => !/^UN(SPECIFIED|RECOGNIZED)$/.test(state));
+  throw new AdviceError(`"${text.slice(0, 40)}" is no state. The states are ${known.join(', ').toLowerCase()}.`);
+}

@@ -1,0 +1,22 @@
+import type { ReceiptSummary } from '@herald/simulator';
+
+/** What the receipts prove: how often the provider accepted each message, and how it says that they ended. */
+export type Receipts = Required<Pick<ReceiptSummary, 'receipts' | 'byMessage' | 'byStatus'>>;
+
+const IDLE_TIMEOUT_MS = 60_000;
+
+/** Asks a simulator, by its control API, what it accepted. Its word is what the ledger is compared with. */
+export function simulatorControl(url: string) {
+  const ask = async <Answer>(path: string, init?: RequestInit): Promise<Answer> => {
+    const response = await fetch(`${url}${path}`, init);
+    if (!response.ok) throw new Error(`the simulator answered ${response.status} to ${path}`);
+    return (await response.json()) as Answer;
+  };
+  return {
+    receipts: () => ask<Receipts>('/receipts/summary?byMessage=true'),
+    /** How many messages it has accepted so far. */
+    received: async () => (await ask<ReceiptSummary>('/receipts/summary')).receipts,
+    /** Resolves when no status and no callback is pending any more. */
+    idle: () => ask('/idle', { method: 'POST', body: JSON.stringify({ timeoutMs: IDLE_TIMEOUT_MS }) }),
+  };
+}

@@ -1,0 +1,222 @@
+import { join } from 'node:path';
+import { inProcessBus } from '@herald/bus';
+import * as configurationService from '@herald/configuration-service';
+import * as conversationService from '@herald/conversation-service';
+import * as dispatchService from '@herald/dispatch-service';
+import * as templateService from '@herald/template-service';
+import * as webhookGateway from '@herald/webhook-gateway';
+import { insideTransaction, migrate, provision, startLocalServer } from '@herald/postgres';
+import {
+  startInOrder,
+  systemClock,
+  type Environment,
+  type GrpcConfig,
+  type IdentityConfig,
+  type Parts,
+  type Running,
+} from '@herald/service';
+import type { ServiceName } from '@herald/grpc';
+import { counter, logger, startTelemetry } from '@herald/telemetry';
+import { busMigrations, deadLetterStore } from './dead-letters';
+import { lockHome } from './home-lock';
+import { ISSUER_DEFAULT, openHome, publicHalf, type Home } from './home';
+import { assertFree, choosePorts } from './ports';
+import { simulatorProcess, type SimulatorProcess } from './simulator-process';
+import { readSystemFile, removeSystemFile, writeSystemFile, type SystemFile, type SystemPorts } from './system-file';
+
+/** What the one-process system is started with. */
+export interface SystemSettings {
+  home: string;
+  portBase: number;
+  environment: Environment;
+  /** Undefined where real providers are used alone. */
+  simulator: { faults: string; outcomes: string } | undefined;
+}
+
+/** The connections of one process: 46 of the 60 it may have at most. */
+const POOLS = {
+  template: { poolMax: 8, workerPoolMax: 2 },
+  configuration: { poolMax: 8, workerPoolMax: 2 },
+  dispatch: { poolMax: 14, workerPoolMax: 8 },
+};
+const SHARDS_DEFAULT = 12;
+const HOST = '127.0.0.1';
+const log = logger('herald');
+
+/**
+ * Starts all of Herald in this process, over the home's own PostgreSQL or the one named, with the simulator in a
+ * process of its own. What an earlier Herald left behind when it was killed is taken over: its PostgreSQL, its ports,
+ * its simulator.
+ */
+export async function startSystem(settings: SystemSettings): Promise<Running & { file: SystemFile }> {
+  const parts = startInOrder();
+  try {
+    const file = await startParts(parts, settings);
+    return { file, stop: () => parts.stop() };
+  } catch (error) {
+    // A part that fails stops the others; between the parts are migrations, which are none.
+    await parts.stop();
+    throw error;
+  }
+}
+
+async function startParts(parts: Parts, settings: SystemSettings): Promise<SystemFile> {
+  const { environment } = settings;
+  const home = await openHome(settings.home, environment.HERALD_MASTER_KEY_FILE);
+  const ports = await choosePorts(settings.portBase, await readSystemFile(home.directory));
+  const { url } = await parts.add(() => lockedPostgres(environment.HERALD_DATABASE_URL, home, ports));
+  await prepareDatabase(url);
+  await parts.add(() => startTelemetry({ serviceName: 'herald', metricsPort: ports.metrics }));
+  const simulator = await startSimulator(parts, settings, ports);
+  await startServices(parts, { settings, home, ports, url });
+  const at = (port: number) => `${HOST}:${port}`;
+  const file: SystemFile = {
+    pid: process.pid,
+    portBase: settings.portBase,
+    ports,
+    services: {
+      template: at(ports.template),
+      configuration: at(ports.configuration),
+      dispatch: at(ports.dispatch),
+      conversation: at(ports.conversation),
+    },
+    publicUrl: publicUrlOf(settings, ports),
+    simulator: simulator && { url: simulator.url, control: simulator.control },
+  };
+  await parts.add(async () => {
+    await writeSystemFile(home.directory, file);
+    return { stop: () => removeSystemFile(home.directory) };
+  });
+  return file;
+}
+
+/**
+ * The database of the home, held for this system. Its server belongs to whoever has the lock: a second system is refused
+ * here, and must not stop what the first one works with.
+ */
+async function lockedPostgres(
+  named: string | undefined,
+  { directory }: Home,
+  ports: SystemPorts,
+): Promise<Running & { url: string }> {
+  if (named !== undefined) return { url: named, stop: (await lockHome(named, directory)).stop };
+  const { postgres: port } = ports;
+  const server = await startLocalServer({ directory: join(directory, 'postgres'), port }).catch(async (error) => {
+    // The likeliest reason: the PostgreSQL of another home has the port.
+    await assertFree(port);
+    throw error;
+  });
+  const lock = await lockHome(server.url, directory);
+  if (server.adopted) log.info('A PostgreSQL that an earlier Herald left behind was taken over.');
+  // The server goes first: whoever got the lock before that would adopt a server that is about to end.
+  const stop = async () => {
+    await server.stop();
+    await lock.stop();
+  };
+  return { url: server.url, stop };
+}
+
+async function prepareDatabase(adminUrl: string): Promise<void> {
+  const schemas = [
+    { service: 'bus', migrations: busMigrations },
+    { service: 'template', migrations: templateService.migrations },
+    { service: 'configuration', migrations: configurationService.migrations },
+    { service: 'dispatch', migrations: dispatchService.migrations },
+  ];
+  for (const { service, migrations } of schemas) {
+    await provision({ adminUrl, service });
+    await migrate({ adminUrl, service, migrations });
+  }
+}
+
+async function startSimulator(
+  parts: Parts,
+  settings: SystemSettings,
+  ports: SystemPorts,
+): Promise<SimulatorProcess | undefined> {
+  const { simulator } = settings;
+  if (simulator === undefined) return undefined;
+  return parts.add(() => simulatorProcess({ home: settings.home, port: ports.simulator, ...simulator }));
+}
+
+/** The five services, in the order in which they need each other; the gateway last, when all it leads to is there. */
+async function startServices(
+  parts: Parts,
+  { settings, home, ports, url }: { settings: SystemSettings; home: Home; ports: SystemPorts; url: string },
+): Promise<void> {
+  const { environment } = settings;
+  const letters = await parts.add(() => deadLetterStore(url));
+  const shards = environment.HERALD_SHARDS ?? SHARDS_DEFAULT;
+  const bus = await parts.add(() => {
+    const started = inProcessBus({
+      partitions: shards,
+      deadLetters: letters,
+      clock: systemClock,
+      forbidden: insideTransaction,
+      onFault: ({ topic, group, tries, next, error, recordIds }) => {
+        counter('herald.bus.fault').add(recordIds.length, { next });
+        log.warn('A record could not be handled.', { topic, group, tries, next, error });
+      },
+    });
+    return Promise.resolve({ bus: started, stop: () => started.stop() });
+  });
+  const shared = { bus: bus.bus, clock: systemClock };
+  const identityOf = (service: ServiceName) => identityFor(service, home, environment);
+  const grpc = (service: ServiceName, port: number): GrpcConfig => ({
+    address: `${HOST}:${port}`,
+    reflection: environment.HERALD_REFLECTION !== 'off',
+    identity: identityOf(service),
+  });
+  const [templateUrl, configurationUrl] = [`${HOST}:${ports.template}`, `${HOST}:${ports.configuration}`];
+  const publicUrl = publicUrlOf(settings, ports);
+  await parts.add(() =>
+    templateService.start({ grpc: grpc('template', ports.template), database: { url, ...POOLS.template } }, shared),
+  );
+  await parts.add(() =>
+    configurationService.start(
+      {
+        grpc: grpc('configuration', ports.configuration),
+        database: { url, ...POOLS.configuration },
+        ...{ templateUrl, publicUrl, masterKey: home.masterKey },
+      },
+      shared,
+    ),
+  );
+  await parts.add(() =>
+    dispatchService.start(
+      {
+        // One channelz shows all servers of a process.
+        grpc: { ...grpc('dispatch', ports.dispatch), channelzAddress: `${HOST}:${ports.channelz}` },
+        database: { url, ...POOLS.dispatch },
+        ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, takeOver: true },
+      },
+      shared,
+    ),
+  );
+  await parts.add(() => conversationService.start({ grpc: grpc('conversation', ports.conversation) }));
+  await parts.add(() =>
+    webhookGateway.start(
+      {
+        httpAddress: `${HOST}:${ports.gateway}`,
+        internalAddress: `${HOST}:${ports.internal}`,
+        ...{ publicUrl, configurationUrl, identity: identityOf('gateway') },
+      },
+      shared,
+    ),
+  );
+}
+
+function publicUrlOf({ environment }: SystemSettings, ports: SystemPorts): string {
+  return environment.HERALD_PUBLIC_URL ?? `http://${HOST}:${ports.gateway}`;
+}
+
+function identityFor(service: ServiceName, home: Home, environment: Environment): IdentityConfig {
+  const { HERALD_JWKS_URL: jwksUrl } = environment;
+  return {
+    issuer: environment.HERALD_JWT_ISSUER ?? ISSUER_DEFAULT,
+    audience: environment.HERALD_JWT_AUDIENCE ?? ISSUER_DEFAULT,
+    userKeys: jwksUrl === undefined ? { keys: [publicHalf(home.issuerKey)] } : { url: jwksUrl },
+    serviceKeys: { keys: Object.values(home.serviceKeys).map(publicHalf) },
+    servicePrivateKey: home.serviceKeys[service],
+  };
+}
