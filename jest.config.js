@@ -1,11 +1,12 @@
 /**
  * One jest for the whole repository: a spec's name says what it may use (`*.spec.ts` nothing outside the process,
- * `*.db.spec.ts` Postgres, `*.contract.spec.ts` gRPC, `*.int.spec.ts` and `*.e2e.spec.ts` the running parts).
+ * `*.db.spec.ts` Postgres, `*.contract.spec.ts` gRPC, `*.kafka.spec.ts` Kafka, `*.int.spec.ts` and `*.e2e.spec.ts` the running parts).
  */
 const OUTSIDE_THE_PROCESS = [
   '\\.db\\.spec\\.ts$',
   '\\.contract\\.spec\\.ts$',
   '\\.int\\.spec\\.ts$',
+  '\\.kafka\\.spec\\.ts$',
   '\\.e2e\\.spec\\.ts$',
 ];
 const unitOnly = process.env.HERALD_TESTS === 'unit';

@@ -2,10 +2,11 @@ import assert from 'node:assert';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Bus, BusRecord, DeadLetterStore, DeliveredRecord, Subscription } from './bus';
 import type { DeliveryFault, DeliveryPorts } from './delivery';
-import { Delivery, RETRY_DELAYS_MS, insideHandler, unavailable } from './delivery';
+import { Delivery, RETRY_DELAYS_MS, unavailable } from './delivery';
 import { Lane } from './lane';
-import { partitionOf } from './partition';
+import { assertMayPublish, placed } from './placement';
 import { isTopic } from './topics';
+import { isWithin } from './within';
 
 /** How long handlers may go on after stop() before their signal is aborted. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -75,9 +76,10 @@ class InProcessBus implements Bus {
   }
 
   async publish(records: readonly BusRecord[]): Promise<void> {
-    assert(!insideHandler(), 'A bus handler must not publish: it appends to its outbox.');
-    assert(!this.#options.forbidden?.(), 'Nothing is published inside a transaction: append to its outbox.');
-    const delivered = records.map((record) => this.#withPartition(record));
+    assertMayPublish(this.#options.forbidden);
+    const { partitions } = this.#options;
+    const partitionsOf = typeof partitions === 'number' ? () => partitions : partitions;
+    const delivered = records.map((record) => placed(record, partitionsOf));
     this.#assertOpen();
     const puts = this.#groups.flatMap((group) =>
       [...byPartition(delivered.filter(({ topic }) => topic === group.subscription.topic))].map(
@@ -124,16 +126,6 @@ class InProcessBus implements Bus {
   #assertOpen(): void {
     if (this.#stopping.signal.aborted) throw unavailable('The event bus has stopped.');
   }
-
-  #withPartition(record: BusRecord): DeliveredRecord {
-    assert(isTopic(record.topic), `There is no topic ${record.topic}.`);
-    const { partitions } = this.#options;
-    const count = typeof partitions === 'number' ? partitions : partitions(record.topic);
-    const partition = record.partition ?? partitionOf(record.key, count);
-    const isThere = Number.isInteger(partition) && partition >= 0 && partition < count;
-    assert(isThere, `${record.topic} has ${count} partitions, and ${partition} is none of them.`);
-    return { ...record, partition };
-  }
 }
 
 function byPartition(records: readonly DeliveredRecord[]): Map<number, DeliveredRecord[]> {
@@ -144,17 +136,4 @@ function byPartition(records: readonly DeliveredRecord[]): Map<number, Delivered
     else part.push(record);
   }
   return parts;
-}
-
-/** Whether the work is done before the limit has passed. */
-async function isWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

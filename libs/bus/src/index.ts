@@ -2,3 +2,5 @@ export type { Bus, BusRecord, DeadLetter, DeadLetterStore, DeliveredRecord, Hand
 export { TOPICS } from './topics';
 export { partitionOf } from './partition';
 export { inProcessBus } from './in-process-bus';
+export type { DeliveryFault } from './delivery';
+export { kafkaBus } from './kafka/kafka-bus';

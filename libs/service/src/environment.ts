@@ -12,6 +12,10 @@ const address = z
   .string()
   .regex(/^[^\s/]+:\d{1,5}$/, 'must be host:port')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= PORT_MAX, 'has a port there is none of');
+const brokers = z
+  .string()
+  .transform((text) => text.split(',').map((each) => each.trim()))
+  .pipe(z.array(address));
 const httpUrl = z.url({ protocol: /^https?$/ });
 const postgresUrl = z.url({ protocol: /^postgres(?:ql)?$/ });
 const file = z.string().min(1);
@@ -27,6 +31,11 @@ export const ENVIRONMENT = {
     'the PostgreSQL that npm brought',
     'a PostgreSQL to use, with a role that may make roles',
     postgresUrl,
+  ),
+  HERALD_KAFKA_BROKERS: row(
+    'the event bus is in the process',
+    'brokers of an Apache Kafka that carries the events, as host:port, separated by commas',
+    brokers,
   ),
   HERALD_PUBLIC_URL: row(
     'http://127.0.0.1 and the port of the gateway',

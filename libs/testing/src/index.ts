@@ -6,3 +6,4 @@ export { FakeClock } from './fake-clock';
 export { testIdentity } from './identity';
 export type { TestIdentity } from './identity';
 export { rowLevelSecurityFaults } from './row-level-security';
+export { describeWithKafka } from './kafka';

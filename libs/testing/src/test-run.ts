@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { removeLocalServer } from '@herald/postgres/local-server';
 
 /** Set by the set-up of a test run: the folder its workers share. */
 export const RUN_VARIABLE = 'HERALD_TEST_RUN';
 const RUN_PREFIX = 'herald-test-';
+
+/** Starts and stops a broker; a program, since no library may use a tool. */
+export const KAFKA_PROGRAM = resolve(__dirname, '../../../tools/kafka/src/main.ts');
 
 /** Durability is what a test database can spare. */
 export const TEST_SETTINGS = {
@@ -19,6 +24,11 @@ export const TEST_SETTINGS = {
 /** Where in its folder a run keeps the server it started itself. */
 export function localServerDirectory(run: string): string {
   return join(run, 'postgres');
+}
+
+/** Where in its folder a run keeps the broker it started itself. */
+export function localBrokerDirectory(run: string): string {
+  return join(run, 'kafka');
 }
 
 /** Begins a test run: makes the folder its workers share, and ends what a killed run left behind. */
@@ -37,6 +47,10 @@ export async function beginRun(): Promise<void> {
 export async function endRun(run: string): Promise<void> {
   const entries = await readdir(run).catch((): string[] => []);
   if (entries.includes('postgres')) await removeLocalServer(localServerDirectory(run));
+  if (entries.includes('kafka')) {
+    const args = ['-r', 'tsx/cjs', KAFKA_PROGRAM, '--stop', '--directory', localBrokerDirectory(run)];
+    await promisify(execFile)(process.execPath, args);
+  }
   await rm(run, { recursive: true, force: true });
 }
 

@@ -1,4 +1,7 @@
-import { tallyOf } from './closing-line';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kafkaOf, tallyOf } from './closing-line';
 import type { RunResult } from './closing-line';
 
 const NOTHING: RunResult = {
@@ -26,5 +29,18 @@ describe('tallyOf', () => {
       failed: 1,
       skipped: 0,
     });
+  });
+});
+
+describe('kafkaOf', () => {
+  it('tells which broker the tests of a run had', () => {
+    const run = mkdtempSync(join(tmpdir(), 'herald-report-'));
+    writeFileSync(join(run, 'kafka.json'), JSON.stringify({ broker: '127.0.0.1:9092', version: '4.4.0' }));
+    expect(kafkaOf(run)).toEqual({ kafka: '4.4.0' });
+    rmSync(run, { recursive: true });
+  });
+
+  it('tells of none where no test had one', () => {
+    expect(kafkaOf(undefined)).toEqual({});
   });
 });

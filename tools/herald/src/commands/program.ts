@@ -38,6 +38,7 @@ function addStart(root: Command, { environment, home }: CommandContext): void {
       between(0, PORT_BASE_MAX),
       environment.HERALD_PORT_BASE ?? PORT_BASE_DEFAULT,
     )
+    .option('--kafka', 'send events over an Apache Kafka that is started for it; needs Java 17 and Maven', false)
     .option('--simulator-faults <spec>', 'what goes wrong at the provider; see npm run simulator -- --help', '')
     .option('--simulator-outcomes <list>', 'shares of outcomes at the provider', '')
     .option('--no-sample', 'start without the sample organisation')
@@ -54,14 +55,28 @@ function addDemo(root: Command): void {
       'kill Herald when the provider has so many receipts, and start it again',
       between(1, SAMPLE_CONTACTS_MAX),
     )
+    .option('--kafka', 'send events over an Apache Kafka that is started for it; needs Java 17 and Maven', false)
     .option('--simulator-faults <spec>', 'what goes wrong at the provider; see npm run simulator -- --help', '')
     .option('--home <directory>', 'use this home and keep it')
-    .action(async (options: { contacts: number; killAt?: number; simulatorFaults: string; home?: string }) => {
-      const { contacts, simulatorFaults, killAt, home } = options;
-      const print = (line: string) => void process.stdout.write(`${line}\n`);
-      const isGood = await demo({ contacts, killAt, simulatorFaults, home: home && resolve(home), print }).catch(
-        (error: unknown) => fail(error),
-      );
-      if (isGood !== true) process.exitCode = 1;
-    });
+    .action(
+      async (options: {
+        contacts: number;
+        killAt?: number;
+        kafka: boolean;
+        simulatorFaults: string;
+        home?: string;
+      }) => {
+        const { contacts, simulatorFaults, killAt, kafka, home } = options;
+        const print = (line: string) => void process.stdout.write(`${line}\n`);
+        const isGood = await demo({
+          contacts,
+          killAt,
+          kafka,
+          simulatorFaults,
+          home: home && resolve(home),
+          print,
+        }).catch((error: unknown) => fail(error));
+        if (isGood !== true) process.exitCode = 1;
+      },
+    );
 }

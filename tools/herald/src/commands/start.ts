@@ -14,6 +14,7 @@ export interface StartOptions {
   portBase: number;
   simulatorFaults: string;
   simulatorOutcomes: string;
+  kafka: boolean;
   sample: boolean;
 }
 
@@ -26,6 +27,7 @@ export async function start(options: StartOptions, environment: Environment): Pr
     home: resolve(options.home),
     portBase: options.portBase,
     environment,
+    kafka: options.kafka,
     simulator: { faults: options.simulatorFaults, outcomes: options.simulatorOutcomes },
   };
   const starting = startSystem(settings);
@@ -48,6 +50,8 @@ export async function start(options: StartOptions, environment: Environment): Pr
     }
   }
   await ended;
+  // All is stopped. A broker's client that was joining its group may hold its connection for a minute more.
+  process.exit();
 }
 
 async function greet({ home, environment }: SystemSettings, file: SystemFile): Promise<void> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckLedgerResponse, LedgerCounts, Message } from '@herald/contracts/dispatch';
+import { stopLocalBroker } from '@herald/local-kafka';
 import { removeLocalServer, stopLocalServer } from '@herald/postgres/local-server';
 import { runUntilSignal } from '@herald/service';
 import { v5 as uuidv5 } from 'uuid';
@@ -23,6 +24,8 @@ export interface DemoSettings {
   contacts: number;
   /** Kill Herald when the provider has so many receipts. */
   killAt: number | undefined;
+  /** Send events over Kafka and not within the process. */
+  kafka: boolean;
   simulatorFaults: string;
   /** A home to use and keep, instead of a fresh one that goes when all went well. */
   home: string | undefined;
@@ -131,6 +134,7 @@ class Story {
     if (!this.hasRun && this.#settings.home !== undefined) return;
     // A Herald that was killed, or never came up again, could not stop what lives beside it.
     await stopSimulator(this.#home);
+    await stopLocalBroker(join(this.#home, 'kafka'));
     const postgres = join(this.#home, 'postgres');
     if (isRemoved) {
       await removeLocalServer(postgres);
@@ -145,8 +149,9 @@ class Story {
   }
 
   async #start(): Promise<void> {
-    const { simulatorFaults, killAt } = this.#settings;
+    const { simulatorFaults, killAt, kafka } = this.#settings;
     const flags = simulatorFaults === '' ? [] : ['--simulator-faults', simulatorFaults];
+    if (kafka) flags.push('--kafka');
     // With a provider that delivers everything, whatever is not delivered after a kill is Herald's fault.
     if (killAt !== undefined) flags.push('--simulator-outcomes', 'delivered=1');
     if (this.#ending) throw new Error('the demo has ended');
@@ -232,12 +237,22 @@ class Story {
       told = line;
       const isUnderWay = queued + sending > 0;
       if (!isUnderWay) await control.idle();
-      // What the provider has told may still be on its way through the bus: two looks must see the same.
-      if (!isUnderWay && line === before) return;
+      // What the provider has told may still be on its way through the bus: two looks must see the same, and all of it.
+      if (!isUnderWay && line === before && (await this.#isToldAll(counts))) return;
       before = isUnderWay ? '' : line;
       await pause(LOOK_EVERY_MS);
     }
     print('Not everything was settled in time.');
+  }
+
+  /** Whether every delivery that the provider reported has arrived; after a kill a broker may hold reports back for 30 s. */
+  async #isToldAll({ delivered, read }: LedgerCounts): Promise<boolean> {
+    const { byStatus } = await simulatorControl(this.#simulator.control).receipts();
+    return this.#areReportsLost || delivered + read >= (byStatus['delivered'] ?? 0);
+  }
+
+  get #areReportsLost(): boolean {
+    return /\bcb-(drop|badsig)\b/.test(this.#settings.simulatorFaults);
   }
 
   #ledger(): Promise<CheckLedgerResponse> {
@@ -254,8 +269,8 @@ class Story {
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
     const receipts = await simulatorControl(this.#simulator.control).receipts();
-    const areReportsLost = /\bcb-(drop|badsig)\b/.test(this.#settings.simulatorFaults);
     const ledger = await this.#ledger();
+    const areReportsLost = this.#areReportsLost;
     return { contacts, ledger, messages, receipts, areReportsLost, openAtKill: this.#openAtKill };
   }
 

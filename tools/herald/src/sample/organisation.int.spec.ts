@@ -22,7 +22,7 @@ describe('makeSampleOrganisation', () => {
   it('finds what it made before, however long ago', async () => {
     configureLogs({ level: 'silent' });
     const home = await mkdtemp(join(tmpdir(), 'herald-sample-'));
-    const settings = { home, portBase: 0, environment: {}, simulator: { faults: '', outcomes: '' } };
+    const settings = { home, portBase: 0, environment: {}, kafka: false, simulator: { faults: '', outcomes: '' } };
     const system = await startSystem(settings);
     try {
       const connection = await connect(home, {}, { org: 'sample', scopes: ['configure', 'read'], subject: 'spec' });

@@ -15,7 +15,7 @@ describe('startSystem', () => {
   beforeAll(async () => {
     configureLogs({ level: 'silent' });
     const home = await mkdtemp(join(tmpdir(), 'herald-system-'));
-    settings = { home, portBase: 0, environment: {}, simulator: undefined };
+    settings = { home, portBase: 0, environment: {}, kafka: false, simulator: undefined };
   });
   afterAll(async () => {
     await removeLocalServer(join(settings.home, 'postgres'));

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { inProcessBus } from '@herald/bus';
 import * as configurationService from '@herald/configuration-service';
 import * as conversationService from '@herald/conversation-service';
 import * as dispatchService from '@herald/dispatch-service';
 import * as templateService from '@herald/template-service';
 import * as webhookGateway from '@herald/webhook-gateway';
-import { insideTransaction, migrate, provision, startLocalServer } from '@herald/postgres';
+import { migrate, provision, startLocalServer } from '@herald/postgres';
 import {
   startInOrder,
   systemClock,
@@ -16,8 +15,9 @@ import {
   type Running,
 } from '@herald/service';
 import type { ServiceName } from '@herald/grpc';
-import { counter, logger, startTelemetry } from '@herald/telemetry';
-import { busMigrations, deadLetterStore } from './dead-letters';
+import { logger, startTelemetry } from '@herald/telemetry';
+import { busMigrations } from './dead-letters';
+import { openEventBus } from './event-bus';
 import { lockHome } from './home-lock';
 import { ISSUER_DEFAULT, openHome, publicHalf, type Home } from './home';
 import { assertFree, choosePorts } from './ports';
@@ -29,6 +29,8 @@ export interface SystemSettings {
   home: string;
   portBase: number;
   environment: Environment;
+  /** Whether to start a broker of the home's own, where the environment names none. */
+  kafka: boolean;
   /** Undefined where real providers are used alone. */
   simulator: { faults: string; outcomes: string } | undefined;
 }
@@ -145,22 +147,12 @@ async function startServices(
   { settings, home, ports, url }: { settings: SystemSettings; home: Home; ports: SystemPorts; url: string },
 ): Promise<void> {
   const { environment } = settings;
-  const letters = await parts.add(() => deadLetterStore(url));
   const shards = environment.HERALD_SHARDS ?? SHARDS_DEFAULT;
-  const bus = await parts.add(() => {
-    const started = inProcessBus({
-      partitions: shards,
-      deadLetters: letters,
-      clock: systemClock,
-      forbidden: insideTransaction,
-      onFault: ({ topic, group, tries, next, error, recordIds }) => {
-        counter('herald.bus.fault').add(recordIds.length, { next });
-        log.warn('A record could not be handled.', { topic, group, tries, next, error });
-      },
-    });
-    return Promise.resolve({ bus: started, stop: () => started.stop() });
+  const bus = await openEventBus(parts, {
+    ...{ databaseUrl: url, shards, brokers: environment.HERALD_KAFKA_BROKERS },
+    brokerDirectory: settings.kafka ? join(home.directory, 'kafka') : undefined,
   });
-  const shared = { bus: bus.bus, clock: systemClock };
+  const shared = { bus, clock: systemClock };
   const identityOf = (service: ServiceName) => identityFor(service, home, environment);
   const grpc = (service: ServiceName, port: number): GrpcConfig => ({
     address: `${HOST}:${port}`,

@@ -1,0 +1,167 @@
+import assert from 'node:assert';
+import type { Admin, Kafka } from 'kafkajs';
+import type { Bus, BusRecord, DeadLetterStore, Subscription } from '../bus';
+import { RETRY_DELAYS_MS, unavailable, type DeliveryFault } from '../delivery';
+import { assertMayPublish, placed } from '../placement';
+import { isTopic, TOPICS } from '../topics';
+import { isWithin } from '../within';
+import { kafkaClient, type KafkaConnection } from './connect';
+import { deadLetterTopic, letterToMessage } from './dead-letter-topics';
+import { producerOf, publisher, type Publisher } from './publisher';
+import { subscriber, type Subscriber } from './subscriber';
+import { DEAD_LETTER_RETENTION_MS, RETENTION_MS, setUpTopics } from './topic-set-up';
+
+/** How long handlers may go on after stop() before their signal is aborted. */
+const DRAIN_LIMIT_MS = 10_000;
+/** All of it, with the abort: what has not left its group by then leaves it with the process. */
+const DISCONNECT_LIMIT_MS = 14_000;
+const PING_WITHIN_MS = 3_000;
+
+/** What a bus over Kafka is made of. */
+export interface KafkaBusOptions {
+  connection: KafkaConnection;
+  /** Partitions of every topic, fixed at installation: the shards. */
+  partitions: number;
+  clock: { monotonicMs(): number };
+  /** Told when a consumer failed and starts again, for the log. */
+  onTrouble(error: Error): void;
+  /** Called when a consumer will never work again: the process is to end with a failure. */
+  onDead(error: Error): void;
+  /** Whether the caller may not publish now: the composer passes whether it is inside a database transaction. */
+  forbidden?: () => boolean;
+  /** Told of every failed delivery, for the log and the count; it must not throw. */
+  onFault?: (fault: DeliveryFault) => void;
+  /** The waits between tries: a record has one try more than there are waits. */
+  retryDelaysMs?: readonly number[];
+}
+
+/**
+ * Opens a bus over Kafka: makes the topics that are missing, checks the others, and connects. Throws when the brokers do
+ * not answer or a topic has another number of partitions. `publish` resolves when the brokers hold the records.
+ */
+export async function kafkaBus(options: KafkaBusOptions): Promise<Bus> {
+  const kafka = kafkaClient(options.connection);
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const { partitions } = options;
+    const setting = { partitions, retentionMs: RETENTION_MS };
+    const counts = await setUpTopics(admin, Object.fromEntries(Object.keys(TOPICS).map((topic) => [topic, setting])));
+    return new BusOverKafka(options, { kafka, admin, counts });
+  } catch (error) {
+    await admin.disconnect();
+    throw error;
+  }
+}
+
+/** Open, draining, stopped, as the bus in one process is; what a crash leaves, the brokers hold. */
+class BusOverKafka implements Bus {
+  readonly #options: KafkaBusOptions;
+  readonly #kafka: Kafka;
+  readonly #admin: Admin;
+  readonly #counts: ReadonlyMap<string, number>;
+  readonly #publisher: Publisher;
+  readonly #subscribers = new Map<string, Promise<Subscriber>>();
+  readonly #stopping = new AbortController();
+  readonly #overdue = new AbortController();
+  #isDead = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    options: KafkaBusOptions,
+    { kafka, admin, counts }: { kafka: Kafka; admin: Admin; counts: ReadonlyMap<string, number> },
+  ) {
+    this.#options = options;
+    this.#kafka = kafka;
+    this.#admin = admin;
+    this.#counts = counts;
+    this.#publisher = publisher(() => producerOf(kafka));
+  }
+
+  async publish(records: readonly BusRecord[]): Promise<void> {
+    assertMayPublish(this.#options.forbidden);
+    const all = records.map((record) => placed(record, (topic) => this.#counts.get(topic) ?? 0));
+    this.#assertOpen();
+    await this.#publisher.publish(all);
+  }
+
+  subscribe(subscription: Subscription): void {
+    const { topic, group } = subscription;
+    assert(isTopic(topic), `There is no topic ${topic}.`);
+    this.#assertOpen();
+    // Each topic has a group of its own at the broker: kafkajs hands a member partitions of topics it never asked for.
+    const groupId = `${topic}.${group}`;
+    assert(!this.#subscribers.has(groupId), `Group ${group} has subscribed to ${topic} already.`);
+    const started = this.#start(subscription, groupId);
+    started.catch((error: unknown) => this.#die(error instanceof Error ? error : new Error(String(error))));
+    this.#subscribers.set(groupId, started);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  async ping(): Promise<void> {
+    this.#assertOpen();
+    if (!(await this.#brokerAnswers())) throw unavailable('The event broker does not answer.');
+  }
+
+  async #start(subscription: Subscription, groupId: string): Promise<Subscriber> {
+    const { clock, onFault = () => {}, onTrouble, retryDelaysMs = RETRY_DELAYS_MS } = this.#options;
+    const letters = deadLetterTopic(subscription.topic, subscription.group);
+    await setUpTopics(this.#admin, { [letters]: { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS } });
+    return subscriber(subscription, {
+      ...{ kafka: this.#kafka, groupId, clock, onFault, onTrouble, retryDelaysMs },
+      onDead: (error) => this.#die(error),
+      monotonicMs: () => clock.monotonicMs(),
+      deadLetters: this.#deadLetters(),
+      brokerAnswers: () => this.#brokerAnswers(),
+      ...{ stopping: this.#stopping.signal, overdue: this.#overdue.signal },
+    });
+  }
+
+  #deadLetters(): DeadLetterStore {
+    return {
+      add: (letter) => {
+        const topic = deadLetterTopic(letter.record.topic, letter.group);
+        return this.#publisher.send(topic, 0, [letterToMessage(letter)]);
+      },
+    };
+  }
+
+  /**
+   * Asks over a connection of its own. One that stays open may be dead after a network fault without our knowing it, for
+   * as long as TCP repeats: 15 minutes in which each question would say that the broker is away and not we.
+   */
+  async #brokerAnswers(): Promise<boolean> {
+    const asking = this.#kafka.admin({ retry: { retries: 2 } });
+    const asked = asking.connect();
+    asked.then(() => asking.disconnect()).catch(() => undefined);
+    return isWithin(asked, PING_WITHIN_MS).catch(() => false);
+  }
+
+  /** Once, however many consumers find it out: a second signal would end the process without draining. */
+  #die(error: Error): void {
+    if (this.#isDead || this.#stopping.signal.aborted) return;
+    this.#isDead = true;
+    this.#options.onDead(error);
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopping.abort();
+    // One that failed to start has nothing to stop, and its failure was told.
+    const stopping = [...this.#subscribers.values()].map((started) => started.then((each) => each.stop()));
+    const stops = isWithin(Promise.allSettled(stopping), DISCONNECT_LIMIT_MS);
+    if (!(await isWithin(stops, DRAIN_LIMIT_MS))) {
+      this.#overdue.abort(unavailable('The event bus stopped before the record was handled.'));
+      await stops;
+    }
+    await this.#publisher.stop();
+    await isWithin(this.#admin.disconnect(), PING_WITHIN_MS);
+  }
+
+  #assertOpen(): void {
+    if (this.#stopping.signal.aborted) throw unavailable('The event bus has stopped.');
+  }
+}

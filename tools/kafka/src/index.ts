@@ -1,0 +1,1 @@
+export { startLocalBroker, stopLocalBroker } from './local-broker';

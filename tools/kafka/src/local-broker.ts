@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { brokerJars, notInstalled, runProgram } from './jars';
+
+const POM = resolve(__dirname, '..', 'pom.xml');
+const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
+const POLL_MS = 100;
+const HEAP = '-Xmx512m';
+const STARTED = /Kafka Server started/;
+
+/** An Apache Kafka of this machine: one node, listening on loopback only. */
+export interface LocalBroker {
+  /** `host:port`. */
+  broker: string;
+  version: string;
+  pid: number;
+  /** Stops it, so that the next start finds every record again. */
+  stop(): Promise<void>;
+}
+
+/** What stands in the folder of a broker that runs. */
+interface BrokerFile {
+  pid: number;
+  port: number;
+  version: string;
+}
+
+/**
+ * Starts a broker over a folder, or adopts the one that still runs over it. It is a process group of its own and
+ * outlives whoever started it, as a broker does. Needs `java` 17 and `mvn`; throws with the end of its log when it does
+ * not come up within a minute.
+ */
+export async function startLocalBroker({
+  directory,
+  port,
+}: {
+  directory: string;
+  port?: number;
+}): Promise<LocalBroker> {
+  const running = await runningBroker(directory);
+  const file = running ?? (await launch(directory, port ?? (await freePort())));
+  return {
+    ...{ broker: `127.0.0.1:${file.port}`, version: file.version, pid: file.pid },
+    stop: () => stopLocalBroker(directory),
+  };
+}
+
+/** Stops the broker that runs over a folder, if one does. */
+export async function stopLocalBroker(directory: string): Promise<void> {
+  const running = await runningBroker(directory);
+  if (running) await end(running.pid);
+  await rm(join(directory, 'broker.json'), { force: true });
+}
+
+async function launch(directory: string, port: number): Promise<BrokerFile> {
+  const pom = await readFile(POM);
+  const jars = await brokerJars(createHash('sha256').update(pom).digest('hex').slice(0, 12));
+  await mkdir(directory, { recursive: true });
+  const properties = join(directory, 'server.properties');
+  await writeFile(properties, settings(directory, port, await freePort()));
+  await writeFile(join(directory, 'log4j2.xml'), LOG_TO_STDOUT);
+  const java = ['-cp', join(jars.directory, '*'), `-Dlog4j2.configurationFile=${join(directory, 'log4j2.xml')}`];
+  if (!existsSync(join(directory, 'data', 'meta.properties'))) {
+    const clusterId = randomBytes(16).toString('base64url');
+    await runProgram('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]);
+  }
+  const logFile = join(directory, 'broker.log');
+  const log = await open(logFile, 'w');
+  const child = spawn('java', [HEAP, ...java, 'kafka.Kafka', properties], {
+    ...{ detached: true, stdio: ['ignore', log.fd, log.fd], cwd: directory },
+  });
+  child.unref();
+  await once(child, 'spawn')
+    .catch((error: unknown) => {
+      throw notInstalled('java', error);
+    })
+    .finally(() => log.close());
+  const { pid = 0 } = child;
+  const file = { pid, port, version: jars.version };
+  // Under its final name it is whole, whenever this process dies.
+  await writeFile(join(directory, 'broker.json.new'), JSON.stringify(file));
+  await rename(join(directory, 'broker.json.new'), join(directory, 'broker.json'));
+  await untilStarted(logFile, pid);
+  return file;
+}
+
+async function untilStarted(logFile: string, pid: number): Promise<void> {
+  const deadline = performance.now() + START_WITHIN_MS;
+  while (performance.now() < deadline) {
+    const log = await readFile(logFile, 'utf8');
+    if (STARTED.test(log)) return;
+    if (!isAlive(pid)) break;
+    await pause(POLL_MS);
+  }
+  const log = await readFile(logFile, 'utf8');
+  await end(pid);
+  throw new Error(`the broker did not start; its log ends with:\n${log.slice(-2_000)}`);
+}
+
+async function runningBroker(directory: string): Promise<BrokerFile | undefined> {
+  const text = await readFile(join(directory, 'broker.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const file = JSON.parse(text) as BrokerFile;
+  // The pid may be another process's by now; only a broker has its folder as its own.
+  const command = await readFile(`/proc/${file.pid}/cmdline`, 'utf8').catch(() => '');
+  return command.includes(join(directory, 'server.properties')) ? file : undefined;
+}
+
+async function end(pid: number): Promise<void> {
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+    const deadline = performance.now() + STOP_WITHIN_MS;
+    signal(pid, name);
+    while (isAlive(pid) && performance.now() < deadline) await pause(POLL_MS);
+  }
+}
+
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended already, which is what was wanted.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+/** One node that is broker and controller, with what several would hold held once, and groups that form at once. */
+function settings(directory: string, port: number, controllerPort: number): string {
+  return [
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names=CONTROLLER',
+    `log.dirs=${join(directory, 'data')}`,
+    'auto.create.topics.enable=false',
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=3',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    '',
+  ].join('\n');
+}
+
+const LOG_TO_STDOUT = `<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="WARN">
+  <Appenders>
+    <Console name="stdout"><PatternLayout pattern="%d %p %c: %m%n"/></Console>
+  </Appenders>
+  <Loggers>
+    <Root level="INFO"><AppenderRef ref="stdout"/></Root>
+  </Loggers>
+</Configuration>
+`;
