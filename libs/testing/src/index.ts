@@ -7,3 +7,4 @@ export { testIdentity } from './identity';
 export type { TestIdentity } from './identity';
 export { rowLevelSecurityFaults } from './row-level-security';
 export { describeWithKafka } from './kafka';
+export { KAFKA_PROGRAM } from './test-run';

@@ -6,11 +6,13 @@ import type { Subscription } from '../bus';
 import { Delivery, type DeliveryPorts } from '../delivery';
 import { BATCH_RECORDS_MAX } from '../lane';
 import { isWithin } from '../within';
-import { beginTurn, HEARTBEAT_EVERY_MS } from './turn';
+import { beginTurn } from './turn';
 import { watchdog } from './watchdog';
 import { fromMessage, type ReadMessage } from './wire';
 
 const SESSION_MS = 30_000;
+/** Below the beat of a turn: kafkajs skips a heartbeat that comes a moment before its interval is over. */
+const HEARTBEAT_INTERVAL_MS = 2_500;
 const REBALANCE_MS = 60_000;
 const FETCH_WAIT_MS = 500;
 /** Of one partition; more than a record batch of any topic may have. */
@@ -51,7 +53,7 @@ export interface Subscriber {
 export function subscriber(subscription: Subscription, ports: SubscriberPorts): Subscriber {
   const consumer = ports.kafka.consumer({
     groupId: ports.groupId,
-    ...{ sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_EVERY_MS, rebalanceTimeout: REBALANCE_MS },
+    ...{ sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_INTERVAL_MS, rebalanceTimeout: REBALANCE_MS },
     ...{ maxWaitTimeInMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES_MAX, allowAutoTopicCreation: false },
     // Whatever ends a consumer ends it only for a while; what kafkajs itself holds for final comes as a CRASH.
     retry: {

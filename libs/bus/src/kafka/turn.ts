@@ -1,5 +1,5 @@
 /** How often a member of a group tells the coordinator that it lives, while it works on a batch. */
-export const HEARTBEAT_EVERY_MS = 3_000;
+const HEARTBEAT_EVERY_MS = 3_000;
 
 /** The time in which a batch is worked on: it ends early when the group takes the partition away or the bus stops. */
 export interface Turn {
