@@ -1,16 +1,9 @@
 import { HeraldError, invalidFields, type FieldReason, type FieldViolation } from '@herald/errors';
-import type { CallContext } from '@herald/grpc';
-import { requestHash, type IdempotencyKey } from '@herald/postgres';
+import { nameOfCaller, type CallContext } from '@herald/grpc';
 import { validate as isUuid } from 'uuid';
 
 const NAME_LENGTH_MAX = 200;
 const CONTROL_CHARACTER = /\p{Cc}/u;
-
-/** A call that may be repeated: the key its answer is kept under, and the hash that tells a repeat from a reused id. */
-export interface Repeatable {
-  key: IdempotencyKey;
-  requestHash: Buffer;
-}
 
 /** Collects what is wrong with a request, to be told at once. */
 export class Violations {
@@ -49,14 +42,9 @@ export function readId(field: string, value: string): string {
   return id;
 }
 
-/** What answerOnce is told of a call: its request id, and what was read of it. Output-only fields are no part of that. */
-export function repeatable(
-  { org, caller }: CallContext,
-  rpc: string,
-  { requestId, content }: { requestId: string; content: object },
-): Repeatable {
-  const subject = caller.kind === 'user' ? caller.subject : `service:${caller.service}`;
-  return { key: { org, caller: subject, rpc, requestId }, requestHash: requestHash(content) };
+/** Under whose name the answer to a call is kept. */
+export function whoOf({ org, caller }: CallContext): { org: string; caller: string } {
+  return { org, caller: nameOfCaller(caller) };
 }
 
 /** Names are compared without regard to case and to how accents are composed. */

@@ -26,7 +26,8 @@ import {
   readConfiguration,
   type GivenConfiguration,
 } from './configurations/configuration-messages';
-import { readChanges, repeatable, Violations, type Repeatable } from './reading';
+import { repeatable, type Repeatable } from '@herald/postgres';
+import { readChanges, Violations, whoOf } from './reading';
 import { checkSettings, type SettingsChange } from './settings/settings';
 
 /** Reads a request to create an account. */
@@ -40,7 +41,7 @@ export function readCreateAccount(
   const credentials = readCredentials(violations, request.credentials);
   violations.refuse();
   const content = { given, credentials };
-  return { ...repeatable(context, 'CreateChannelAccount', { requestId, content }), ...content };
+  return { ...repeatable(whoOf(context), 'CreateChannelAccount', { requestId, content }), ...content };
 }
 
 /** Reads a request to rotate an account's credentials. */
@@ -54,7 +55,7 @@ export function readRotate(
   const credentials = readCredentials(violations, request.credentials);
   violations.refuse();
   const content = { id, credentials };
-  return { ...repeatable(context, 'RotateChannelAccountCredentials', { requestId, content }), ...content };
+  return { ...repeatable(whoOf(context), 'RotateChannelAccountCredentials', { requestId, content }), ...content };
 }
 
 /** Reads a change of an account. */
@@ -86,7 +87,7 @@ export function readCreateChannel(
   const requestId = violations.uuid('request_id', request.requestId);
   const given = readChannel(violations, request.channel);
   violations.refuse();
-  return { ...repeatable(context, 'CreateChannel', { requestId, content: given }), given };
+  return { ...repeatable(whoOf(context), 'CreateChannel', { requestId, content: given }), given };
 }
 
 /** Reads a change of a channel. */
@@ -115,7 +116,7 @@ export function readCreateConfiguration(
   const requestId = violations.uuid('request_id', request.requestId);
   const given = readConfiguration(violations, request.outboundConfiguration);
   violations.refuse();
-  return { ...repeatable(context, 'CreateOutboundConfiguration', { requestId, content: given }), given };
+  return { ...repeatable(whoOf(context), 'CreateOutboundConfiguration', { requestId, content: given }), given };
 }
 
 /** Reads a change of an outbound configuration. */

@@ -1,7 +1,5 @@
 import { HeraldError, REASONS, type Reason } from '@herald/errors';
-import { types } from 'node:util';
-
-const UNIQUE_VIOLATION = '23505';
+import { violatedConstraint } from '@herald/postgres';
 
 /** The constraints that hold names and senders apart, and what a call is told that meets one. */
 const TAKEN: Readonly<Record<string, Reason>> = {
@@ -16,13 +14,8 @@ export async function refusingTaken<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = TAKEN[violatedConstraint(error) ?? ''];
     if (reason === undefined) throw error;
     throw new HeraldError(reason, REASONS[reason].text);
   }
-}
-
-function reasonOf(error: unknown): Reason | undefined {
-  if (!types.isNativeError(error) || !('code' in error) || error.code !== UNIQUE_VIOLATION) return undefined;
-  return 'constraint' in error ? TAKEN[String(error.constraint)] : undefined;
 }

@@ -1,10 +1,9 @@
 import { CreateTemplateResponse } from '@herald/contracts/template';
 import { invalidFields } from '@herald/errors';
-import { answerOnce } from '@herald/postgres';
+import { answerOnce, type Repeatable } from '@herald/postgres';
 import type { TemplateDeps } from './deps';
 import { checkDraft } from './domain/check-draft';
 import type { GivenDraft, Template } from './domain/draft';
-import type { Repeatable } from './requests';
 import { writeTemplate } from './responses';
 import { insertTemplate } from './store/templates';
 

@@ -1,12 +1,11 @@
 import { PublishTemplateResponse } from '@herald/contracts/template';
-import { answerOnce, appendOutbox, type Tx } from '@herald/postgres';
+import { answerOnce, appendOutbox, type Tx, type Repeatable } from '@herald/postgres';
 import { contentHash } from './content-hash';
 import type { TemplateDeps } from './deps';
 import { compileDraft } from './domain/compile-draft';
 import type { Template } from './domain/draft';
 import { templateChanged } from './events';
 import { draftInvalid, refuseArchived, wrongState } from './refusals';
-import type { Repeatable } from './requests';
 import { writeTemplate, writeVersion } from './responses';
 import { lockTemplate, updateState } from './store/templates';
 import { findVersion, insertVersion, type TemplateVersion } from './store/versions';

@@ -8,8 +8,8 @@ import {
   type UpdateTemplateRequest,
 } from '@herald/contracts/template';
 import { invalidFields, type FieldViolation } from '@herald/errors';
-import type { CallContext } from '@herald/grpc';
-import { requestHash, type IdempotencyKey } from '@herald/postgres';
+import { nameOfCaller, type CallContext } from '@herald/grpc';
+import { repeatable, type Repeatable } from '@herald/postgres';
 import { validate as isUuid } from 'uuid';
 import { checkDraft } from './domain/check-draft';
 import type { GivenDraft, Template } from './domain/draft';
@@ -17,12 +17,6 @@ import type { Preview } from './preview-template';
 import type { Update } from './update-template';
 
 const CONTEXT_ITEMS_MAX = 100;
-
-/** A call that may be repeated: the key under which its answer is kept, and the hash that tells a repeat from a reused id. */
-export interface Repeatable {
-  key: IdempotencyKey;
-  requestHash: Buffer;
-}
 
 /**
  * Reads a request to create. With a request id the draft is not judged yet: a repeat gets the first answer, whatever
@@ -35,7 +29,7 @@ export function readCreate(request: CreateTemplateRequest, context: CallContext)
     const checked = checkDraft(given);
     throw invalidFields([...idViolations, ...(checked.kind === 'invalid' ? checked.violations : [])]);
   }
-  return { ...repeatable(context, 'CreateTemplate', { requestId: request.requestId, content: given }), given };
+  return { ...repeatable(whoOf(context), 'CreateTemplate', { requestId: request.requestId, content: given }), given };
 }
 
 /** Reads a request to publish. */
@@ -46,7 +40,7 @@ export function readPublish(
   refuseInvalid([...requestIdViolations(request.requestId), ...templateIdViolations(request.templateId)]);
   const templateId = request.templateId.toLowerCase();
   return {
-    ...repeatable(context, 'PublishTemplate', { requestId: request.requestId, content: { templateId } }),
+    ...repeatable(whoOf(context), 'PublishTemplate', { requestId: request.requestId, content: { templateId } }),
     templateId,
   };
 }
@@ -130,13 +124,9 @@ function withoutPrefix(value: string, prefix: string): string {
   return value.startsWith(prefix) ? value.slice(prefix.length) : value;
 }
 
-function repeatable(
-  { caller, org }: CallContext,
-  rpc: string,
-  { requestId, content }: { requestId: string; content: object },
-): Repeatable {
-  const subject = caller.kind === 'user' ? caller.subject : `service:${caller.service}`;
-  return { key: { org, caller: subject, rpc, requestId: requestId.toLowerCase() }, requestHash: requestHash(content) };
+/** Under whose name an answer is kept. */
+function whoOf({ org, caller }: CallContext): { org: string; caller: string } {
+  return { org, caller: nameOfCaller(caller) };
 }
 
 function requestIdViolations(requestId: string): FieldViolation[] {

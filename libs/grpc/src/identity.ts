@@ -17,6 +17,11 @@ export type Caller =
   | { kind: 'user'; org: string; subject: string; scopes: ReadonlySet<Scope> }
   | { kind: 'service'; service: ServiceName; org: string | undefined };
 
+/** Who calls, as one text: a user's subject, or a service by a prefix that no user's key can sign. */
+export function nameOfCaller(caller: Caller): string {
+  return caller.kind === 'user' ? caller.subject : `${SERVICE_SUBJECT_PREFIX}${caller.service}`;
+}
+
 /** The subject of a service's token is this and its name; no user's key can sign such a token. */
 export const SERVICE_SUBJECT_PREFIX = 'service:';
 

@@ -1,4 +1,4 @@
-export { SCOPES, SERVICE_NAMES } from './identity';
+export { nameOfCaller, SCOPES, SERVICE_NAMES } from './identity';
 export type { Caller, Scope, ServiceName } from './identity';
 export { tokenVerifier } from './token-verifier';
 export type { KeySource } from './token-verifier';

@@ -37,6 +37,14 @@ export function isSilence(error: unknown): boolean {
   return isNativeError(error) && error.message === 'Query read timeout';
 }
 
+const UNIQUE_VIOLATION = '23505';
+
+/** The name of the unique constraint that a write met; undefined where it failed for another reason. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (codeOf(error) !== UNIQUE_VIOLATION || !isNativeError(error) || !('constraint' in error)) return undefined;
+  return String(error.constraint);
+}
+
 function speaksOfGone(error: unknown): boolean {
   return isNativeError(error) && (GONE_WORDS.test(error.message) || GONE_NAMES.has(error.name));
 }

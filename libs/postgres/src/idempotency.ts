@@ -11,6 +11,21 @@ export interface IdempotencyKey {
   requestId: string;
 }
 
+/** A call that may be repeated: the key its answer is kept under, and the hash that tells a repeat from a reused id. */
+export interface Repeatable {
+  key: IdempotencyKey;
+  requestHash: Buffer;
+}
+
+/** What answerOnce is told of a call: who calls, which RPC, its request id, and what was read of it. */
+export function repeatable(
+  who: { org: string; caller: string },
+  rpc: string,
+  { requestId, content }: { requestId: string; content: object },
+): Repeatable {
+  return { key: { ...who, rpc, requestId: requestId.toLowerCase() }, requestHash: requestHash(content) };
+}
+
 /** The first answer to a request id, and the hash of what was asked. */
 export interface StoredAnswer {
   requestHash: Buffer;

@@ -10,8 +10,9 @@ export { idempotencyTable, orgFunction, outboxTable, partitionFunction, tenantTa
 export { appendOutbox } from './outbox';
 export type { OutboxEvent } from './outbox';
 export { outboxRelay } from './outbox-relay';
-export { answerOnce, claimRequestId, findAnswer, requestHash, theWinnersAnswer } from './idempotency';
-export type { IdempotencyKey } from './idempotency';
+export { answerOnce, claimRequestId, findAnswer, repeatable, requestHash, theWinnersAnswer } from './idempotency';
+export type { IdempotencyKey, Repeatable } from './idempotency';
+export { violatedConstraint } from './database-error';
 export { cutPage, readPage } from './page';
 export type { Page } from './page';
 export { startLocalServer } from './local-server';

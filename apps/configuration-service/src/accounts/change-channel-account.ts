@@ -1,9 +1,9 @@
 import { RotateChannelAccountCredentialsResponse, type Credentials } from '@herald/contracts/configuration';
-import { answerOnce, type Tx } from '@herald/postgres';
+import { answerOnce, type Tx, type Repeatable } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
-import { refuseImmutable, type Immutable, type Repeatable } from '../reading';
+import { refuseImmutable, type Immutable } from '../reading';
 import { putCredentials } from '../sealing/credential-store';
 import { immutableOfAccount, writeAccount } from './account-messages';
 import { lockAccount, updateAccount, type Account } from './account-store';

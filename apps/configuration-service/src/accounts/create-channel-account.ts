@@ -1,9 +1,8 @@
 import { CreateChannelAccountResponse, type Credentials } from '@herald/contracts/configuration';
-import { answerOnce } from '@herald/postgres';
+import { answerOnce, type Repeatable } from '@herald/postgres';
 import { randomBytes } from 'node:crypto';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
-import type { Repeatable } from '../reading';
 import { putCredentials } from '../sealing/credential-store';
 import { writeAccount, type GivenAccount } from './account-messages';
 import { insertAccount, type Account } from './account-store';

@@ -1,12 +1,12 @@
 import { CreateChannelResponse } from '@herald/contracts/configuration';
 import { HeraldError, REASONS } from '@herald/errors';
-import { answerOnce, type Tx } from '@herald/postgres';
+import { answerOnce, type Tx, type Repeatable } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
 import { findAccount } from '../accounts/account-store';
 import { accessOf, refuseChanged, refuseStopped, refuseUnavailable } from '../accounts/validate-channel-account';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
-import { refuseImmutable, type Immutable, type Repeatable } from '../reading';
+import { refuseImmutable, type Immutable } from '../reading';
 import { openCredentials } from '../sealing/credential-store';
 import { immutableOfChannel, writeChannel, type GivenChannel } from './channel-messages';
 import { findChannel, insertChannel, lockChannel, updateChannelRow, type Channel } from './channel-store';

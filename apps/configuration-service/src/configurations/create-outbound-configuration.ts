@@ -1,10 +1,9 @@
 import { CreateOutboundConfigurationResponse } from '@herald/contracts/configuration';
-import { answerOnce, findAnswer, type Tx } from '@herald/postgres';
+import { answerOnce, findAnswer, type Tx, type Repeatable } from '@herald/postgres';
 import { findAccount } from '../accounts/account-store';
 import { findChannel } from '../channels/channel-store';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
-import type { Repeatable } from '../reading';
 import { channelBlockers, refuseBlocked, refuseMixedTypes, type TemplateStanding } from './blockers';
 import { writeConfiguration, type GivenConfiguration } from './configuration-messages';
 import { insertConfiguration, type Configuration } from './configuration-store';

@@ -6,7 +6,7 @@ import { rotateChannelAccountCredentials } from '../accounts/change-channel-acco
 import { createChannelAccount } from '../accounts/create-channel-account';
 import type { ConfigurationDeps } from '../deps';
 import { migrations } from '../migrations';
-import type { Repeatable } from '../reading';
+import type { Repeatable } from '@herald/postgres';
 import { openCredentials, openVerifying, putCredentials, type CredentialKey } from './credential-store';
 import { sealerOf } from './sealer';
 

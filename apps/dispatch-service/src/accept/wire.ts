@@ -7,7 +7,7 @@ import {
 import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
 import { CONTACT_REASONS, HeraldError, invalidFields, WARNINGS, type FieldViolation } from '@herald/errors';
 import type { Caller } from '@herald/grpc';
-import { requestHash } from '@herald/postgres';
+import { repeatable } from '@herald/postgres';
 import { validate as isUuid } from 'uuid';
 import { countsAtAcceptance } from '../ledger-counts';
 import type { Contact, PlannedContact } from './plan-contacts';
@@ -34,9 +34,9 @@ export function readSendCommand(
     throw new HeraldError('NO_CONTACTS', description, { violations: [{ field: 'contacts', description }] });
   }
   const { requestId } = request;
+  const who = { org: caller.org, caller: caller.subject };
   return {
-    key: { org: caller.org, caller: caller.subject, rpc: 'SendOutboundMessages', requestId: requestId.toLowerCase() },
-    requestHash: requestHash(contentOf(request)),
+    ...repeatable(who, 'SendOutboundMessages', { requestId, content: contentOf(request) }),
     configurationId: request.outboundConfigurationId.toLowerCase(),
     contacts: request.contacts.map(readContact),
     deliveryGuarantee: readGuarantee(request.deliveryGuarantee),

@@ -1,5 +1,5 @@
 import { HeraldError, notFound, REASONS } from '@herald/errors';
-import { execute, maybe, sql, type Page, type Tx } from '@herald/postgres';
+import { execute, maybe, sql, type Page, type Tx, violatedConstraint } from '@herald/postgres';
 import { nameKey, type Draft, type Template } from '../domain/draft';
 import type { Entry } from '../page-bounds';
 
@@ -114,24 +114,12 @@ export async function updateState(
   );
 }
 
-const UNIQUE_VIOLATION = '23505';
-
 /** Runs a write in which the name's index decides between two calls at once; a look before the write could not. */
 async function refusingTaken(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
   } catch (error) {
-    if (!isNameConflict(error)) throw error;
+    if (violatedConstraint(error) !== 'template_name_unique') throw error;
     throw new HeraldError('TEMPLATE_NAME_TAKEN', REASONS.TEMPLATE_NAME_TAKEN.text);
   }
-}
-
-function isNameConflict(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    error.code === UNIQUE_VIOLATION &&
-    'constraint' in error &&
-    error.constraint === 'template_name_unique'
-  );
 }
