@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { refusal } from '@herald/testing';
 import { ConfigurationServiceService } from '@herald/contracts/configuration';
 import { SCOPES, SERVICE_NAMES } from '@herald/grpc';
 import { everyCall, type Rpc, type Subjects } from '../test/every-call';
 import type { HeraldError } from '@herald/errors';
 import { configurationCreation, createdConfiguration, provisionedChannel } from '../test/given';
-import { refusal, runningService, type Configurations, type RunningService } from '../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../test/running-service';
 import { CONFIGURATION_ACCESS } from './access';
 
 let service: RunningService;

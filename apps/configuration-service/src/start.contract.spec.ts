@@ -2,38 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Bus } from '@herald/bus';
 import { ChannelAccount_State, OrganizationSettings } from '@herald/contracts/configuration';
-import { HeraldError } from '@herald/errors';
 import { configureLogs } from '@herald/telemetry';
-import { eventually, FakeClock, testDatabase, testIdentity } from '@herald/testing';
+import { eventually, FakeClock, testDatabase, testIdentity, refusal, BusThatRefuses } from '@herald/testing';
 import { accountCreation, channelCreation, createdAccount, rotation } from '../test/given';
-import { refusal, runningService } from '../test/running-service';
+import { runningService } from '../test/running-service';
 import { migrations, start } from '.';
-
-/** A bus that takes nothing until it is told to. */
-class BusThatRefuses implements Bus {
-  refusals = 0;
-  isOpen = false;
-
-  constructor(private readonly bus: Bus) {}
-
-  publish(records: Parameters<Bus['publish']>[0]): Promise<void> {
-    if (this.isOpen) return this.bus.publish(records);
-    this.refusals += 1;
-    return Promise.reject(new HeraldError('BUS_UNAVAILABLE', 'Not now.'));
-  }
-
-  subscribe(subscription: Parameters<Bus['subscribe']>[0]): void {
-    this.bus.subscribe(subscription);
-  }
-
-  stop(): Promise<void> {
-    return this.bus.stop();
-  }
-
-  ping(): Promise<void> {
-    return this.isOpen ? this.bus.ping() : Promise.reject(new HeraldError('BUS_UNAVAILABLE', 'Not now.'));
-  }
-}
 
 /** What a service is started with that never gets so far as to use it. */
 async function neverUsed(address: string) {

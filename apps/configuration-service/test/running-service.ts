@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { inProcessBus, type Bus, type BusRecord } from '@herald/bus';
 import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { ConfigurationChanged } from '@herald/contracts/event';
-import { HeraldError } from '@herald/errors';
 import { grpcClient, type PromiseClient, type Scope, type ServiceName } from '@herald/grpc';
 import { FakeClock, testDatabase, testIdentity, type TestDatabase } from '@herald/testing';
 import { migrations, start } from '../src';
@@ -89,19 +88,4 @@ function listenedBus(clock: FakeClock): { bus: Bus; announced: ConfigurationChan
     },
   });
   return { bus, announced };
-}
-
-/** The error of a call that is refused. */
-export async function refusal(call: Promise<unknown>): Promise<HeraldError> {
-  const outcome = await call.then(
-    () => 'an answer',
-    (error: unknown) => error,
-  );
-  if (outcome instanceof HeraldError) return outcome;
-  throw new Error('the call was not refused', { cause: outcome });
-}
-
-/** The fields and reasons that an error's violations name. */
-export function faultsOf({ detail }: HeraldError): string[] {
-  return (detail.violations ?? []).map(({ field, reason }) => `${field} ${reason}`);
 }

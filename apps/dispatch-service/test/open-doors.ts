@@ -7,7 +7,7 @@ import {
   type ContactResult,
   type SendOutboundMessagesRequest,
 } from '@herald/contracts/dispatch';
-import { HeraldError } from '@herald/errors';
+import type { HeraldError } from '@herald/errors';
 import { grpcClient, grpcServer, tokenVerifier, type PromiseClient, type Scope } from '@herald/grpc';
 import type { Database } from '@herald/postgres';
 import { compileTemplate } from '@herald/rendering';
@@ -128,14 +128,4 @@ export function messageIdOf(result: ContactResult | undefined): string {
   const outcome = result?.outcome;
   if (outcome === undefined || outcome.$case === 'refused') throw new Error('the contact has no message');
   return outcome.value.messageId;
-}
-
-/** The error of a call that is refused. */
-export async function refusal(call: Promise<unknown>): Promise<HeraldError> {
-  const outcome = await call.then(
-    () => 'an answer',
-    (error: unknown) => error,
-  );
-  if (outcome instanceof HeraldError) return outcome;
-  throw new Error('the call was not refused', { cause: outcome });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal } from '@herald/testing';
 import { Template_State, TemplateServiceService } from '@herald/contracts/template';
 import { SCOPES, SERVICE_NAMES } from '@herald/grpc';
 import {
@@ -6,7 +7,6 @@ import {
   creation,
   givenTemplate,
   published,
-  refusal,
   runningService,
   type RunningService,
   type Templates,

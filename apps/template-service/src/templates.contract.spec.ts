@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { MissingSlugPolicy, Template, Template_State } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
-import { eventually } from '@herald/testing';
+import { eventually, refusal, faultsOf } from '@herald/testing';
 import {
   created,
   creation,
-  faultsOf,
   givenTemplate,
   published,
-  refusal,
   runningService,
   type RunningService,
   type Templates,

@@ -7,16 +7,8 @@ import {
   Template_State,
 } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
-import { eventually } from '@herald/testing';
-import {
-  created,
-  faultsOf,
-  published,
-  refusal,
-  runningService,
-  type RunningService,
-  type Templates,
-} from '../test/running-service';
+import { eventually, refusal, faultsOf } from '@herald/testing';
+import { created, published, runningService, type RunningService, type Templates } from '../test/running-service';
 
 let service: RunningService;
 let org: string;

@@ -3,7 +3,6 @@ import { inProcessBus, type Bus, type BusRecord } from '@herald/bus';
 import { ConfigurationChanged } from '@herald/contracts/event';
 import { Template, TemplateServiceClient, type CreateTemplateRequest } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
-import { HeraldError } from '@herald/errors';
 import { grpcClient, type PromiseClient, type Scope, type ServiceName } from '@herald/grpc';
 import { FakeClock, testDatabase, testIdentity, type TestDatabase } from '@herald/testing';
 import { migrations, start } from '../src';
@@ -106,19 +105,4 @@ export async function published(templates: Templates, templateId: string) {
   const { template, version } = await templates.publishTemplate({ requestId: randomUUID(), templateId });
   if (!template || !version) throw new Error('the answer is not whole');
   return { template, version };
-}
-
-/** The error of a call that is refused. */
-export async function refusal(call: Promise<unknown>): Promise<HeraldError> {
-  const outcome = await call.then(
-    () => 'an answer',
-    (error: unknown) => error,
-  );
-  if (outcome instanceof HeraldError) return outcome;
-  throw new Error('the call was not refused', { cause: outcome });
-}
-
-/** The fields and reasons that an error's violations name. */
-export function faultsOf({ detail }: HeraldError): string[] {
-  return (detail.violations ?? []).map(({ field, reason }) => `${field} ${reason}`);
 }

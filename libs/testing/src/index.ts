@@ -8,3 +8,5 @@ export type { TestIdentity } from './identity';
 export { rowLevelSecurityFaults } from './row-level-security';
 export { describeWithKafka } from './kafka';
 export { KAFKA_PROGRAM } from './test-run';
+export { faultsOf, refusal } from './refusal';
+export { BusThatRefuses } from './bus-that-refuses';

@@ -1,9 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { KAFKA_PROGRAM, localBrokerDirectory, RUN_VARIABLE } from './test-run';
+import { oncePerRun } from './once-per-run';
+import { KAFKA_PROGRAM, localBrokerDirectory } from './test-run';
 
 const run = promisify(execFile);
 
@@ -61,29 +59,12 @@ function named(): string | undefined {
   return value === '' ? undefined : value;
 }
 
-async function startKafka(): Promise<TestKafka> {
-  const folder = process.env[RUN_VARIABLE];
-  if (folder === undefined) throw new Error(`${RUN_VARIABLE} is not set: run the specs by jest, whose set-up sets it`);
-  // The closing line of the run tells from this file which Kafka it was.
-  const file = join(folder, 'kafka.json');
-  const isFirst = await mkdir(join(folder, 'kafka-claimed')).then(
-    () => true,
-    () => false,
-  );
-  if (isFirst) {
+/** The closing line of the run tells by what is kept of this, kafka.json in its folder, which Kafka it was. */
+function startKafka(): Promise<TestKafka> {
+  return oncePerRun('kafka', START_TIMEOUT_MS, async (folder) => {
     const given = named();
-    const started = given === undefined ? await startBroker(folder) : { broker: given, version: 'named' };
-    await writeFile(`${file}.new`, JSON.stringify(started));
-    await rename(`${file}.new`, file);
-    return started;
-  }
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text !== undefined) return JSON.parse(text) as TestKafka;
-    await pause(100);
-  }
-  throw new Error('another worker of this run did not get Kafka started');
+    return given === undefined ? startBroker(folder) : { broker: given, version: 'named' };
+  });
 }
 
 async function startBroker(folder: string): Promise<TestKafka> {

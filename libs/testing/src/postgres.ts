@@ -1,12 +1,10 @@
 /* eslint-disable herald/sql-text -- names of databases cannot be parameters, and are made here */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { migrate, openDatabase, provision, startLocalServer, type Database, type Migration } from '@herald/postgres';
 import { Client } from 'pg';
 import { freePort } from './free-port';
-import { localServerDirectory, RUN_VARIABLE, TEST_SETTINGS } from './test-run';
+import { oncePerRun } from './once-per-run';
+import { localServerDirectory, TEST_SETTINGS } from './test-run';
 
 /** The environment variable that names a server to test on, with a role that may make databases and roles. */
 const SERVER_VARIABLE = 'HERALD_TEST_DATABASE_URL';
@@ -21,25 +19,7 @@ const IMAGE = 'postgres:18';
 async function startPostgres(): Promise<string> {
   const named = process.env[SERVER_VARIABLE];
   if (named !== undefined && named !== '') return named;
-  const run = process.env[RUN_VARIABLE];
-  if (run === undefined) throw new Error(`${RUN_VARIABLE} is not set: run the specs by jest, whose set-up sets it`);
-  const urlFile = join(run, 'url');
-  const isFirst = await mkdir(join(run, 'claimed')).then(
-    () => true,
-    () => false,
-  );
-  if (isFirst) {
-    const url = await startServer(run);
-    await writeFile(urlFile, url);
-    return url;
-  }
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const url = await readFile(urlFile, 'utf8').catch(() => '');
-    if (url !== '') return url;
-    await pause(50);
-  }
-  throw new Error('another worker of this run did not get PostgreSQL started');
+  return oncePerRun('postgres', START_TIMEOUT_MS, startServer);
 }
 
 async function startServer(run: string): Promise<string> {

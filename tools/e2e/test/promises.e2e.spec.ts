@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 import { configureLogs } from '@herald/telemetry';
-import { eventually } from '@herald/testing';
+import { eventually, refusal } from '@herald/testing';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, refusal, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
 
 const CANARY = { phone: '+14255550177', name: 'Kanarienvogel', token: '0123456789abcdef0123456789abcdef' };
 

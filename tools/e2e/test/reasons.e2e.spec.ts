@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { refusal } from '@herald/testing';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { Channel, ChannelAccount, OrganizationSettings, OutboundConfiguration } from '@herald/contracts/configuration';
@@ -8,7 +9,7 @@ import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import { CONTACT_REASONS, REASONS, WARNINGS, type ContactReason, type Reason } from '@herald/errors';
 import { makeSampleOrganisation, type Connection, type SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, refusal, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
 
 const ORG = 'reasons';
 

@@ -9,7 +9,6 @@ import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
 import { TemplateServiceClient } from '@herald/contracts/template';
 import * as conversationService from '@herald/conversation-service';
 import * as dispatchService from '@herald/dispatch-service';
-import { HeraldError } from '@herald/errors';
 import { grpcClient, type Scope, type ServiceName } from '@herald/grpc';
 import { insideTransaction, migrate, provision } from '@herald/postgres';
 import { startInOrder, systemClock, type GrpcConfig } from '@herald/service';
@@ -176,14 +175,4 @@ export function requestOf(
     readyTime: undefined,
     ...changes,
   };
-}
-
-/** The error of a call that is refused. */
-export async function refusal(call: Promise<unknown>): Promise<HeraldError> {
-  const outcome = await call.then(
-    () => 'an answer',
-    (error: unknown) => error,
-  );
-  if (outcome instanceof HeraldError) return outcome;
-  throw new Error('the call was not refused', { cause: outcome });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import {
   ChannelAccount,
   ChannelAccount_State,
@@ -15,14 +16,7 @@ import {
   twilioCredentials,
   validAccount,
 } from '../../test/given';
-import {
-  faultsOf,
-  PUBLIC_URL,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { PUBLIC_URL, runningService, type Configurations, type RunningService } from '../../test/running-service';
 
 const EVERYTHING = { pageSize: 0, pageToken: '' };
 

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import { ChannelAccount, ChannelAccount_State } from '@herald/contracts/configuration';
 import {
   accountCreation,
@@ -10,13 +11,7 @@ import {
   validAccount,
   whileAsked,
 } from '../../test/given';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 
 let service: RunningService;
 let configurations: Configurations;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import {
   Channel,
   Channel_SenderType as SenderType,
@@ -20,13 +21,7 @@ import {
   validAccount,
   whileAsked,
 } from '../../test/given';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 
 const EVERYTHING = { pageSize: 0, pageToken: '' };
 const SERVICE_SID = `MG${'0'.repeat(32)}`;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import {
   DeliveryGuarantee,
   OutboundConfiguration,
@@ -9,13 +10,7 @@ import {
 } from '@herald/contracts/configuration';
 import { ChannelType } from '@herald/contracts/type';
 import { configurationCreation, createdConfiguration, provisionedChannel, whileAsked } from '../../test/given';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 import { SPOILT } from '../../test/spoilt';
 
 let service: RunningService;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import {
   DeliveryGuarantee,
   OutboundConfiguration,
@@ -17,13 +18,7 @@ import {
   present,
   provisionedChannel,
 } from '../../test/given';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 import { SPOILT } from '../../test/spoilt';
 
 const EVERYTHING = { pageSize: 0, pageToken: '' };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import {
   ConfigurationServiceService,
   OrganizationSettings,
@@ -23,13 +24,7 @@ import {
   twilioCredentials,
 } from '../../test/given';
 import { everyCall } from '../../test/every-call';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 
 const DAY_MS = 24 * 3_600_000;
 const KEY_SID = `SK${'0'.repeat(32)}`;

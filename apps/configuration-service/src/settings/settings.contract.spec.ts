@@ -1,12 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { refusal, faultsOf } from '@herald/testing';
 import { OrganizationSettings } from '@herald/contracts/configuration';
-import {
-  faultsOf,
-  refusal,
-  runningService,
-  type Configurations,
-  type RunningService,
-} from '../../test/running-service';
+import { runningService, type Configurations, type RunningService } from '../../test/running-service';
 
 const DEFAULTS: OrganizationSettings = {
   contactsPerRequestMax: 100,

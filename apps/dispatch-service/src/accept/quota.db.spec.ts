@@ -1,6 +1,6 @@
-import { HeraldError } from '@herald/errors';
+import type { HeraldError } from '@herald/errors';
 import type { Database } from '@herald/postgres';
-import { testDatabase, type TestDatabase } from '@herald/testing';
+import { testDatabase, type TestDatabase, refusal } from '@herald/testing';
 import { migrations } from '../migrations';
 import { readQuota, admit, spendQuota } from './quota';
 
@@ -33,15 +33,6 @@ describe('quota', () => {
     });
 
   const used = (org = ORG) => database.read(org, async (tx) => (await readQuota(tx, org, LIMIT)).used);
-
-  const refusal = async (call: Promise<unknown>): Promise<HeraldError> => {
-    const error = await call.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (!(error instanceof HeraldError)) throw new Error('expected the quota to refuse', { cause: error });
-    return error;
-  };
 
   beforeEach(async () => {
     await test.asOwner('truncate quota_head, quota_entry');

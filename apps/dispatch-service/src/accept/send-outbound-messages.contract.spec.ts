@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { refusal } from '@herald/testing';
 import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
 import { HeraldError, WARNINGS } from '@herald/errors';
 import type { Database } from '@herald/postgres';
@@ -8,7 +9,6 @@ import {
   contactsOf,
   messageIdOf,
   openDoors,
-  refusal,
   requestOf,
   resolvedConfiguration,
   type Dispatch,

@@ -11,7 +11,7 @@ import {
 import { MissingSlugPolicy, type GetTemplateVersionResponse } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
 import { HeraldError } from '@herald/errors';
-import { FakeClock } from '@herald/testing';
+import { FakeClock, refusal } from '@herald/testing';
 import { configurationCache } from './configuration-cache';
 
 const ORG = '0190a000-0000-7000-8000-000000000001';
@@ -84,15 +84,6 @@ const setUp = () => {
   });
   const resolve = (org = ORG, signal = new AbortController().signal) => cache.resolve(org, ID, signal);
   return { clock, neighbours, cache, resolve };
-};
-
-const refusal = async (call: Promise<unknown>): Promise<HeraldError> => {
-  const error = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof HeraldError)) throw new Error('expected a refusal', { cause: error });
-  return error;
 };
 
 describe('configurationCache', () => {

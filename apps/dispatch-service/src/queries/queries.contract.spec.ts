@@ -1,4 +1,5 @@
 import { type Message, MessageState } from '@herald/contracts/dispatch';
+import { refusal } from '@herald/testing';
 import { newId } from '@herald/service';
 import { callbackOf } from '../../test/callbacks';
 import { deps, type StoredRequest } from '../../test/ledger';
@@ -7,7 +8,6 @@ import {
   contactsOf,
   messageIdOf,
   openDoors,
-  refusal,
   requestOf,
   type Dispatch,
   type OpenDoors,
