@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Bus, BusRecord, DeadLetterStore, DeliveredRecord, Subscription } from './bus';
+import type { Bus, BusRecord, DeadLetterStore, Subscription } from './bus';
 import type { DeliveryFault, DeliveryPorts } from './delivery';
 import { Delivery, RETRY_DELAYS_MS, unavailable } from './delivery';
 import { Lane } from './lane';
@@ -81,10 +81,13 @@ class InProcessBus implements Bus {
     const partitionsOf = typeof partitions === 'number' ? () => partitions : partitions;
     const delivered = records.map((record) => placed(record, partitionsOf));
     this.#assertOpen();
+    const partsFor = ({ subscription }: Group) =>
+      Map.groupBy(
+        delivered.filter(({ topic }) => topic === subscription.topic),
+        ({ partition }) => partition,
+      );
     const puts = this.#groups.flatMap((group) =>
-      [...byPartition(delivered.filter(({ topic }) => topic === group.subscription.topic))].map(
-        ([partition, part]) => ({ lane: group.lane(partition), part }),
-      ),
+      [...partsFor(group)].map(([partition, part]) => ({ lane: group.lane(partition), part })),
     );
     if (!puts.every(({ lane, part }) => lane.hasRoomFor(part.length))) {
       throw unavailable('Too many records wait on the event bus. Repeat the call after a wait.');
@@ -126,14 +129,4 @@ class InProcessBus implements Bus {
   #assertOpen(): void {
     if (this.#stopping.signal.aborted) throw unavailable('The event bus has stopped.');
   }
-}
-
-function byPartition(records: readonly DeliveredRecord[]): Map<number, DeliveredRecord[]> {
-  const parts = new Map<number, DeliveredRecord[]>();
-  for (const record of records) {
-    const part = parts.get(record.partition);
-    if (part === undefined) parts.set(record.partition, [record]);
-    else part.push(record);
-  }
-  return parts;
 }

@@ -114,7 +114,6 @@ class BusOverKafka implements Bus {
     return subscriber(subscription, {
       ...{ kafka: this.#kafka, groupId, clock, onFault, onTrouble, retryDelaysMs },
       onDead: (error) => this.#die(error),
-      monotonicMs: () => clock.monotonicMs(),
       deadLetters: this.#deadLetters(),
       brokerAnswers: () => this.#brokerAnswers(),
       ...{ stopping: this.#stopping.signal, overdue: this.#overdue.signal },

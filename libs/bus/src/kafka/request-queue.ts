@@ -1,9 +1,4 @@
-/** What the repair touches of kafkajs's queue of requests to one broker. */
-interface RequestQueue {
-  pending: unknown[];
-  throttledUntil: number;
-  scheduleCheckPendingRequests(): void;
-}
+import type RequestQueue from 'kafkajs/src/network/requestQueue';
 
 /**
  * Ends the busy loop of kafkajs 2.2.4: each connection checks its queue by timers that set themselves again for ever,
@@ -11,9 +6,11 @@ interface RequestQueue {
  * A check is only due when something waits; what waits because too many requests are under way is looked at when one
  * of them is answered, which the package does already.
  */
-export function endBusyLoop(queue: { prototype: RequestQueue }): void {
+export function endBusyLoop(queue: typeof RequestQueue): void {
   const schedule = queue.prototype.scheduleCheckPendingRequests;
-  queue.prototype.scheduleCheckPendingRequests = function scheduleWhenSomethingWaits(this: RequestQueue) {
+  queue.prototype.scheduleCheckPendingRequests = function scheduleWhenSomethingWaits(
+    this: (typeof RequestQueue)['prototype'],
+  ) {
     if (this.pending.length > 0) schedule.call(this);
   };
 }

@@ -5,7 +5,6 @@ import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Subscription } from '../bus';
 import { Delivery, type DeliveryPorts } from '../delivery';
 import { BATCH_RECORDS_MAX } from '../lane';
-import { isWithin } from '../within';
 import { beginTurn } from './turn';
 import { watchdog } from './watchdog';
 import { fromMessage, type ReadMessage } from './wire';
@@ -22,7 +21,6 @@ const COMMIT_EVERY_MS = 1_000;
 /** Partitions worked on at once. */
 const PARTITIONS_AT_ONCE = 16;
 const START_AGAIN_MS = 1_000;
-const DISCONNECT_WITHIN_MS = 15_000;
 /** A message that is not one of ours needs no more tries; only its letter may have to wait for its store. */
 const MALFORMED_DELAYS_MS: readonly number[] = [1_000];
 
@@ -31,7 +29,6 @@ export interface SubscriberPorts extends DeliveryPorts {
   kafka: Kafka;
   /** The consumer's group at the broker. */
   groupId: string;
-  monotonicMs(): number;
   brokerAnswers(): Promise<boolean>;
   /** Told when this consumer failed and starts again. */
   onTrouble(error: Error): void;
@@ -41,6 +38,7 @@ export interface SubscriberPorts extends DeliveryPorts {
 
 /** A subscription at work. */
 export interface Subscriber {
+  /** Leaves the group once its batches are given up; whoever stops it says how long that may take. */
   stop(): Promise<void>;
 }
 
@@ -63,7 +61,7 @@ export function subscriber(subscription: Subscription, ports: SubscriberPorts): 
       restartOnFailure: async () => !ports.stopping.aborted,
     },
   });
-  const guard = watchdog(ports);
+  const guard = watchdog({ ...ports, monotonicMs: () => ports.clock.monotonicMs() });
   for (const sign of [consumer.events.GROUP_JOIN, consumer.events.HEARTBEAT, consumer.events.FETCH])
     consumer.on(sign, () => guard.hear());
   consumer.on(consumer.events.CRASH, ({ payload }) => {
@@ -72,12 +70,11 @@ export function subscriber(subscription: Subscription, ports: SubscriberPorts): 
     else ports.onDead(payload.error);
   });
   const joined = run(consumer, subscription, ports);
-  // kafkajs forgets a consumer that is stopped while it joins, and the group keeps a member that nobody can stop.
-  const ended = () => joined.then(() => consumer.disconnect());
   return {
     stop: async () => {
       guard.stop();
-      await isWithin(ended(), DISCONNECT_WITHIN_MS).catch(ports.onTrouble);
+      // kafkajs forgets a consumer that is stopped while it joins, and the group keeps a member that nobody can stop.
+      await joined.then(() => consumer.disconnect()).catch(ports.onTrouble);
     },
   };
 }

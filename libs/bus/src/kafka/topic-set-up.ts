@@ -22,7 +22,7 @@ const LOOK_AGAIN_MS = 100;
 
 /**
  * Makes the topics that do not exist, and returns how many partitions each has. Throws where one has another number than
- * `exactly` says: records would go to other partitions than those that wait in an outbox, and shards to other owners.
+ * its setting says: records would go to other partitions than those that wait in an outbox, and shards to other owners.
  */
 export async function setUpTopics(
   admin: Pick<Admin, 'listTopics' | 'createTopics' | 'fetchTopicMetadata' | 'describeCluster'>,
