@@ -46,8 +46,11 @@ export interface ServerSettings {
   health: HealthChecks;
   /** Whether the server tells anybody which services and messages it knows. */
   reflection: boolean;
-  /** Where channelz listens; keep it away from callers. */
-  channelzAddress?: string;
+  /**
+   * Where a second server listens for whoever runs the process: channelz, and the same health, in plain text whatever
+   * `tls` says, since a kubelet's probe speaks no TLS. It answers until the stop is over. Keep it away from callers.
+   */
+  internalAddress?: string;
   tls?: TlsFiles;
   /** Told once of each failure that left as INTERNAL. */
   onError?: OnError;
@@ -59,7 +62,7 @@ export interface ServerSettings {
 /** A server that listens. */
 export interface RunningServer {
   readonly port: number;
-  readonly channelzPort: number | undefined;
+  readonly internalPort: number | undefined;
   /**
    * Tells NOT_SERVING, takes no new call, waits for those under way up to the grace, and then cuts them off. It happens
    * once: whoever asks again waits for the same stop.
@@ -95,27 +98,29 @@ export async function grpcServer(settings: ServerSettings): Promise<RunningServe
   const server = new Server({ ...serverLimits(), interceptors: [ownAnswers, outward] });
   for (const service of services) addService(server, service, { accessByPath, runtime });
   if (settings.reflection) addReflection(server, services.map(nameOf));
-  const health = await serveHealth(server, services.map(nameOf), {
+  const internal = settings.internalAddress === undefined ? undefined : internalServer();
+  const health = await serveHealth(internal ? [server, internal] : [server], services.map(nameOf), {
     checks: settings.health,
     onChange: settings.onHealthChange ?? (() => undefined),
     ...(settings.healthPollMs !== undefined && { pollEveryMs: settings.healthPollMs }),
   });
   try {
     const port = await listen(server, settings.address, settings.tls);
-    const channelz = await startChannelz(settings.channelzAddress);
+    const internalPort = internal && (await listen(internal, settings.internalAddress ?? '', undefined));
     const stop = async (graceMs: number) => {
       await stopServer(server, { health, underWay: runtime.underWay, graceMs });
-      channelz?.server.forceShutdown();
+      internal?.forceShutdown();
     };
     let stopped: Promise<void> | undefined;
     return {
       port,
-      channelzPort: channelz?.port,
+      internalPort,
       stop: (graceMs = STOP_GRACE_DEFAULT_MS) => (stopped ??= stop(graceMs)),
     };
   } catch (error) {
     health.stop();
     server.forceShutdown();
+    internal?.forceShutdown();
     throw error;
   }
 }
@@ -217,11 +222,10 @@ async function listen(server: Server, address: string, tls: TlsFiles | undefined
   });
 }
 
-async function startChannelz(address: string | undefined): Promise<{ server: Server; port: number } | undefined> {
-  if (address === undefined) return undefined;
+function internalServer(): Server {
   const server = new Server(serverLimits());
   addAdminServicesToServer(server);
-  return { server, port: await listen(server, address, undefined) };
+  return server;
 }
 
 /**

@@ -15,16 +15,16 @@ export interface Health {
 }
 
 /**
- * Adds the standard health service, SERVING only while every check answered lately. It tells the same for the whole
- * server ('') and each of its services. The first round is over before it resolves, so that it never lies at start.
+ * Adds the standard health service, SERVING only while every check answered lately. It tells the same at each of the
+ * servers, for all of them ('') and for each of their services. The first round is over before it resolves, so that it never lies at start.
  */
 export async function serveHealth(
-  server: Server,
+  servers: readonly Server[],
   names: readonly string[],
   options: { checks: HealthChecks; onChange: (failing: readonly string[]) => void; pollEveryMs?: number },
 ): Promise<Health> {
   const health = new HealthImplementation();
-  health.addToServer(server);
+  for (const server of servers) health.addToServer(server);
   let told: string | undefined;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;

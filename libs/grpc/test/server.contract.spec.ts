@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { once } from 'node:events';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Client, credentials, getChannelzServiceDefinition, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
@@ -15,6 +16,7 @@ import type { TemplateHandler, TestServer } from './running-server';
 
 const TEMPLATE_SERVICE = 'herald.template.v1.TemplateService';
 const CONVERSATION_SERVICE = 'herald.conversation.v1.ConversationService';
+const certificate = (name: string) => join(__dirname, 'certificates', `${name}.pem`);
 const handler: TemplateHandler = async () => ({ template: undefined });
 
 /** Calls the standard services, each of which the package that serves it describes. */
@@ -135,7 +137,7 @@ describe('server', () => {
       );
     });
 
-    it('fails where its address or that of channelz is taken, and leaves nothing behind', async () => {
+    it('fails where its address or its internal one is taken, and leaves nothing behind', async () => {
       // It also says so on standard error.
       setLogVerbosity(logVerbosity.NONE);
       stops.push(() => setLogVerbosity(logVerbosity.ERROR));
@@ -144,7 +146,7 @@ describe('server', () => {
       stops.push(() => void other.close());
       const { port } = other.address() as { port: number };
       await expect(running({ address: `127.0.0.1:${port}` })).rejects.toThrow('EADDRINUSE');
-      await expect(running({ channelzAddress: `127.0.0.1:${port}` })).rejects.toThrow('EADDRINUSE');
+      await expect(running({ internalAddress: `127.0.0.1:${port}` })).rejects.toThrow('EADDRINUSE');
     });
   });
 
@@ -233,13 +235,13 @@ describe('server', () => {
     });
   });
 
-  describe('channelz', () => {
+  describe('the internal address', () => {
     const Channelz = getChannelzServiceDefinition() as unknown as ServiceDefinition;
     const GET_SERVERS = { startServerId: 0, maxResults: 10 };
 
-    it('answers at its own address alone, and ends with the server', async () => {
-      const test = await running({ channelzAddress: '127.0.0.1:0' });
-      const inside = standard(`127.0.0.1:${test.server.channelzPort}`);
+    it('has channelz alone, and ends with the server', async () => {
+      const test = await running({ internalAddress: '127.0.0.1:0' });
+      const inside = standard(`127.0.0.1:${test.server.internalPort}`);
       const { server: servers } = (await inside.ask(Channelz, 'GetServers', GET_SERVERS)) as { server: object[] };
       expect(servers.length).toBeGreaterThanOrEqual(2);
       const outside = standard(test.url);
@@ -249,7 +251,16 @@ describe('server', () => {
     });
 
     it('is nowhere unless it is asked for', async () => {
-      expect((await running()).server.channelzPort).toBeUndefined();
+      expect((await running()).server.internalPort).toBeUndefined();
+    });
+
+    it('tells a probe in plain text the health of a server that speaks TLS', async () => {
+      const tls = { certFile: certificate('service'), keyFile: certificate('service-key') };
+      const test = await running({ internalAddress: '127.0.0.1:0', tls });
+      expect(await standard(test.url).health('')).toBe(GRPC_CODE.UNAVAILABLE);
+      const inside = standard(`127.0.0.1:${test.server.internalPort}`);
+      expect(await inside.health('')).toBe('SERVING');
+      expect(await inside.health(TEMPLATE_SERVICE)).toBe('SERVING');
     });
   });
 
@@ -282,6 +293,19 @@ describe('server', () => {
       call.release();
       expect((await call.ended).status.code).toBe(GRPC_CODE.OK);
       await stopped;
+    });
+
+    it('goes on telling NOT_SERVING at the internal address until its last call is over', async () => {
+      const test = await running({ internalAddress: '127.0.0.1:0' });
+      const inside = standard(`127.0.0.1:${test.server.internalPort}`);
+      const call = await calledAndHeld(test);
+      const stopped = test.server.stop(60_000);
+      expect(await inside.health('')).toBe('NOT_SERVING');
+      expect(await standard(`127.0.0.1:${test.server.internalPort}`).health('')).toBe('NOT_SERVING');
+      call.release();
+      expect((await call.ended).status.code).toBe(GRPC_CODE.OK);
+      await stopped;
+      expect(await inside.health('')).toBe(GRPC_CODE.UNAVAILABLE);
     });
 
     it('cuts a call that outlasts the grace, and waits for its handler', async () => {

@@ -19,8 +19,8 @@ export interface GrpcConfig {
   address: string;
   /** Whether the server tells anybody which services it has. */
   reflection: boolean;
-  /** Where channelz listens; nobody but operators should reach it. */
-  channelzAddress?: string;
+  /** Where channelz and health listen in plain text; nobody but operators and probes should reach it. */
+  internalAddress?: string;
   tls?: TlsFiles;
   identity: IdentityConfig;
 }

@@ -178,7 +178,7 @@ async function startServices(
     dispatchService.start(
       {
         // One channelz shows all servers of a process.
-        grpc: { ...grpc('dispatch', ports.dispatch), channelzAddress: `${HOST}:${ports.channelz}` },
+        grpc: { ...grpc('dispatch', ports.dispatch), internalAddress: `${HOST}:${ports.channelz}` },
         database: { url, ...POOLS.dispatch },
         ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, takeOver: true },
       },
