@@ -1,5 +1,5 @@
 import { ServerInterceptingCall, ServerListenerBuilder } from '@grpc/grpc-js';
-import type { Metadata, ServerInterceptor } from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { HeraldError } from '@herald/errors';
 import { authorise } from './access';
 import type { Access } from './access';
@@ -9,6 +9,7 @@ import type { OnError } from './edge-error';
 import type { Caller } from './identity';
 import { METADATA_BYTES_MAX } from './limits';
 import { encodeStatus } from './rich-status';
+import { serviceNamed } from './service-certificate';
 import { unauthenticated } from './token-verifier';
 import type { TokenVerifier } from './token-verifier';
 
@@ -24,11 +25,12 @@ export type Callers = WeakMap<Metadata, Caller>;
 export function door(options: {
   accessByPath: ReadonlyMap<string, Access>;
   identity: TokenVerifier;
+  trustDomain: string | undefined;
   callers: Callers;
   onError: OnError;
   underWay: CallsUnderWay;
 }): ServerInterceptor {
-  const { accessByPath, identity, callers, onError, underWay } = options;
+  const { accessByPath, identity, trustDomain, callers, onError, underWay } = options;
   return ({ path }, call) => {
     const access = accessByPath.get(path);
     if (access === undefined) return new ServerInterceptingCall(call);
@@ -36,6 +38,7 @@ export function door(options: {
     const admit = async (metadata: Metadata): Promise<void> => {
       assertSmall(metadata);
       const caller = await identity.verify(tokenIn(metadata));
+      if (trustDomain !== undefined) assertOfConnection(caller, call, trustDomain);
       authorise(caller, access, method);
       metadata.remove('authorization');
       callers.set(metadata, caller);
@@ -51,6 +54,14 @@ export function door(options: {
     });
     return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
   };
+}
+
+/** A token or a key of a service that was stolen opens nothing without that service's certificate too. */
+function assertOfConnection(caller: Caller, call: ServerInterceptingCallInterface, trustDomain: string): void {
+  if (caller.kind !== 'service') return;
+  const { sslPeerCertificate } = call.getAuthContext();
+  const named = serviceNamed(sslPeerCertificate?.subjectaltname, trustDomain);
+  if (named !== caller.service) throw unauthenticated('CERTIFICATE_MISMATCH');
 }
 
 /** HTTP/2 itself bounds metadata at some hundred KiB; other stacks take 8. */

@@ -62,9 +62,10 @@ export function grpcClient<C extends Client>(
   constructor: ClientConstructor<C>,
   settings: ClientSettings,
 ): PromiseClient<C> {
-  const channel = new Client(settings.url, clientCredentials(settings.tls), clientLimits());
-  const methods: Record<string, unknown> = { close: () => channel.close() };
   const definitions = Object.entries(constructor.service) as [string, MethodDefinition<unknown, unknown>][];
+  const path = definitions[0]?.[1].path;
+  const channel = new Client(settings.url, clientCredentials(settings.tls, path), clientLimits());
+  const methods: Record<string, unknown> = { close: () => channel.close() };
   for (const [name, definition] of definitions) {
     if (!definition.requestStream && !definition.responseStream)
       methods[name] = methodFor(channel, definition, settings);

@@ -4,6 +4,7 @@ import { addAdminServicesToServer, Server } from '@grpc/grpc-js';
 import type {
   MethodDefinition,
   sendUnaryData,
+  ServerCredentials,
   ServerUnaryCall,
   ServiceDefinition,
   UntypedServiceImplementation,
@@ -54,6 +55,8 @@ export interface ServerSettings {
   tls?: TlsFiles;
   /** Told once of each failure that left as INTERNAL. */
   onError?: OnError;
+  /** Told once of renewed certificate files that cannot be used; the old ones go on. */
+  onCertificateProblem?: (error: unknown) => void;
   /** Told when health changes, with the checks that fail. */
   onHealthChange?: (failing: readonly string[]) => void;
   healthPollMs?: number;
@@ -93,7 +96,7 @@ export async function grpcServer(settings: ServerSettings): Promise<RunningServe
   const runtime: Runtime = { callers: new WeakMap(), onError, underWay: callsUnderWay() };
   const accessByPath = new Map<string, Access>();
   const { identity, services } = settings;
-  const outward = door({ accessByPath, identity, ...runtime });
+  const outward = door({ accessByPath, identity, trustDomain: settings.tls?.trustDomain, ...runtime });
   // The first interceptor is the innermost: it wraps the call itself.
   const server = new Server({ ...serverLimits(), interceptors: [ownAnswers, outward] });
   for (const service of services) addService(server, service, { accessByPath, runtime });
@@ -105,8 +108,8 @@ export async function grpcServer(settings: ServerSettings): Promise<RunningServe
     ...(settings.healthPollMs !== undefined && { pollEveryMs: settings.healthPollMs }),
   });
   try {
-    const port = await listen(server, settings.address, settings.tls);
-    const internalPort = internal && (await listen(internal, settings.internalAddress ?? '', undefined));
+    const port = await listen(server, settings.address, serverCredentials(settings.tls, settings.onCertificateProblem));
+    const internalPort = internal && (await listen(internal, settings.internalAddress ?? '', serverCredentials()));
     const stop = async (graceMs: number) => {
       await stopServer(server, { health, underWay: runtime.underWay, graceMs });
       internal?.forceShutdown();
@@ -216,9 +219,9 @@ function refusing(definition: MethodDefinition<unknown, unknown>) {
   };
 }
 
-async function listen(server: Server, address: string, tls: TlsFiles | undefined): Promise<number> {
+async function listen(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(tls), (error, port) => (error ? reject(error) : resolve(port)));
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
   });
 }
 

@@ -34,7 +34,13 @@ export interface TokenVerifier {
   verify(token: string): Promise<Caller>;
 }
 
-type Problem = 'TOKEN_MISSING' | 'TOKEN_MALFORMED' | 'TOKEN_EXPIRED' | 'TOKEN_NOT_VALID' | 'ORGANISATION_MISSING';
+type Problem =
+  | 'TOKEN_MISSING'
+  | 'TOKEN_MALFORMED'
+  | 'TOKEN_EXPIRED'
+  | 'TOKEN_NOT_VALID'
+  | 'ORGANISATION_MISSING'
+  | 'CERTIFICATE_MISMATCH';
 
 const PROBLEM_TEXTS: Record<Problem, string> = {
   TOKEN_MISSING: 'Send one token in the metadata entry "authorization", as "Bearer <token>".',
@@ -42,6 +48,7 @@ const PROBLEM_TEXTS: Record<Problem, string> = {
   TOKEN_EXPIRED: 'The token has expired. Ask the issuer for a new one.',
   TOKEN_NOT_VALID: 'The token is not one this server accepts. Check issuer, audience, key and lifetime.',
   ORGANISATION_MISSING: 'The token names no organisation. It needs the claim "org".',
+  CERTIFICATE_MISMATCH: 'The certificate of this connection does not name the service of the token. Use its own.',
 };
 
 /** The refusal of a call without a valid token. It tells what to mend, and nothing of what was in the token. */

@@ -57,14 +57,22 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+type ServedService = ServerSettings['services'][number];
+const READERS: Access = { scopes: ['read'] };
+
 /** GetTemplate may be read by users; the rest of the template service and all conversations are not built. */
 export function servedServices(handler: TemplateHandler): ServerSettings['services'] {
-  return [served(TemplateServiceService, { getTemplate: unary(handler) }), served(ConversationServiceService, {})];
+  return [servedTemplates(handler, READERS), served(ConversationServiceService, {}, READERS)];
 }
 
-function served(definition: ServerSettings['services'][number]['definition'], built: UntypedServiceImplementation) {
+/** The template service alone, for whom a test says. */
+export function servedTemplates(handler: TemplateHandler, callers: Access): ServedService {
+  return served(TemplateServiceService, { getTemplate: unary(handler) }, callers);
+}
+
+function served(definition: ServedService['definition'], built: UntypedServiceImplementation, callers: Access) {
   const each = <T>(value: T) => Object.fromEntries(Object.keys(definition).map((rpc) => [rpc, value]));
-  const access: Record<string, Access> = each({ scopes: ['read'] });
+  const access: Record<string, Access> = each(callers);
   return { definition, access, implementation: { ...each(unimplemented()), ...built } };
 }
 

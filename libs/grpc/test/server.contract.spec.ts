@@ -1,6 +1,5 @@
 import assert from 'node:assert';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { once } from 'node:events';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Client, credentials, getChannelzServiceDefinition, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
@@ -11,12 +10,12 @@ import { GRPC_CODE, HeraldError } from '@herald/errors';
 import { eventually } from '@herald/testing';
 import { unary, type Caller } from '../src';
 import type { ServerSettings } from '../src/grpc-server';
+import { identityFiles } from './certificates';
 import { fired, GET_TEMPLATE, refusalOf, REQUEST, runningServer, servedServices } from './running-server';
 import type { TemplateHandler, TestServer } from './running-server';
 
 const TEMPLATE_SERVICE = 'herald.template.v1.TemplateService';
 const CONVERSATION_SERVICE = 'herald.conversation.v1.ConversationService';
-const certificate = (name: string) => join(__dirname, 'certificates', `${name}.pem`);
 const handler: TemplateHandler = async () => ({ template: undefined });
 
 /** Calls the standard services, each of which the package that serves it describes. */
@@ -255,8 +254,7 @@ describe('server', () => {
     });
 
     it('tells a probe in plain text the health of a server that speaks TLS', async () => {
-      const tls = { certFile: certificate('service'), keyFile: certificate('service-key') };
-      const test = await running({ internalAddress: '127.0.0.1:0', tls });
+      const test = await running({ internalAddress: '127.0.0.1:0', tls: identityFiles('host') });
       expect(await standard(test.url).health('')).toBe(GRPC_CODE.UNAVAILABLE);
       const inside = standard(`127.0.0.1:${test.server.internalPort}`);
       expect(await inside.health('')).toBe('SERVING');

@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import { TemplateServiceClient } from '@herald/contracts/template';
 import { grpcClient, type TlsFiles } from '../src';
+import { certificateFile, identityFiles } from './certificates';
 import { refusalOf, REQUEST, runningServer, type TestServer } from './running-server';
 
-/** Made once by openssl, good for a hundred years and for 127.0.0.1 alone; the stranger signed its own. */
-const file = (name: string) => join(__dirname, 'certificates', `${name}.pem`);
-const SERVICE = { certFile: file('service'), keyFile: file('service-key') };
-const STRANGER = { certFile: file('stranger'), keyFile: file('stranger-key') };
-const CA = { caFile: file('authority') };
+const SERVICE = identityFiles('host');
+const STRANGER = identityFiles('host-of-stranger');
+const CA = { caFile: certificateFile('authority') };
 
 describe('tls', () => {
   let test: TestServer | undefined;
