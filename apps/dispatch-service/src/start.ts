@@ -22,7 +22,7 @@ import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
 import type { EventDeps } from './events';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
-import { holdLeases } from './send/lease';
+import { holdLeases } from './send/leases';
 import { recorder } from './send/recorder';
 import { senderDirectory } from './send/senders';
 import { dispatchService } from './service';
@@ -39,8 +39,8 @@ export interface DispatchConfig {
   shards: number;
   /** Names this process in the leases it holds. */
   instance: string;
-  /** Takes leases that others hold: for the one process of a home, whose former self is known to be dead. */
-  takeOver: boolean;
+  /** Owns every shard, from its start and whoever held it: the one process of a home, whose former self is dead. */
+  ownsAll: boolean;
 }
 
 const SERVICE = 'dispatch';
@@ -109,7 +109,7 @@ async function openClients(parts: Parts, { grpc, configurationUrl, templateUrl }
 /** Takes the leases and starts the dispatcher over them. */
 async function startSending(
   parts: Parts,
-  { shards, instance, takeOver }: DispatchConfig,
+  { shards, instance, ownsAll }: DispatchConfig,
   deps: EventDeps & Pick<DispatcherDeps, 'database' | 'senders' | 'monotonicMs'>,
 ): Promise<Dispatcher> {
   const { database, monotonicMs } = deps;
@@ -117,7 +117,10 @@ async function startSending(
     const adapter = twilioSms();
     return { channel: adapter, stop: () => adapter.close() };
   });
-  const leases = await parts.add(() => holdLeases({ database, shards, instance, takeOver, monotonicMs, onError }));
+  const leases = await parts.add(async () =>
+    holdLeases({ database, instance, takeOver: ownsAll, monotonicMs, onError }),
+  );
+  leases.want(Array.from({ length: shards }, (_, shard) => shard));
   const onFlushed = (outcomes: number) => histogram('herald.record.flushed').record(outcomes, {});
   return parts.add(async () =>
     startDispatcher({

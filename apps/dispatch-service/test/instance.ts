@@ -1,7 +1,7 @@
 import type { OutgoingMessage, SendOutcome } from '@herald/channels';
 import type { Database } from '@herald/postgres';
 import { startDispatcher, type Dispatcher } from '../src/send/dispatcher';
-import { holdLeases, type Leases } from '../src/send/lease';
+import { holdLeases, type Leases } from '../src/send/leases';
 import { recorder, type Recorder } from '../src/send/recorder';
 import type { Sender, Senders, SenderState } from '../src/send/senders';
 import { deps, SHARD, type TestLedger } from './ledger';
@@ -73,9 +73,8 @@ export async function startInstance(ledger: TestLedger, choice: InstanceChoice =
   const monotonicMs = choice.monotonicMs ?? (() => performance.now());
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
-  const leases = await holdLeases({
-    ...{ database, shards: SHARD + 1, instance: name, takeOver: false, monotonicMs, onError },
-  });
+  const leases = holdLeases({ database, instance: name, takeOver: false, monotonicMs, onError });
+  leases.want([SHARD]);
   const recorded = { ...recorder({ ...deps, database, onError, onFlushed: () => {} }), ...choice.recorder };
   const dispatcher = startDispatcher({
     ...{ ...deps, database, leases, monotonicMs, onError, channel: provider, recorder: recorded },

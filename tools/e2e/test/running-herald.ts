@@ -129,7 +129,7 @@ async function startServices(
         {
           ...{ grpc: grpc('dispatch'), database: { ...database, url: dispatchUrl } },
           ...{ templateUrl: template, configurationUrl: configuration },
-          ...{ shards: 4, instance: 'spec', takeOver: true },
+          ...{ shards: 4, instance: 'spec', ownsAll: true },
         },
         shared,
       ),

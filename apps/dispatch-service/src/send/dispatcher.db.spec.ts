@@ -54,6 +54,22 @@ describe('startDispatcher', () => {
     expect(provider.receipts().size).toBe(150);
   });
 
+  it('P3 P20: hands a shard over in the middle of a batch: no message is sent twice, none is unknown', async () => {
+    const sentByOne = new ProviderThatCounts();
+    const slow = { find: async () => usable({ segmentsPerSecond: 50 }) };
+    const one = await start({ name: 'one', provider: sentByOne, senders: slow });
+    const request = await ledger.accept({ messages: 200 });
+    await eventually(() => expect(sentByOne.received.length).toBeGreaterThan(0));
+    const two = await start({ name: 'two', senders: slow });
+    one.leases.want([]);
+    await becomes(request, 'SENT');
+    const receipts = [...sentByOne.receipts(), ...two.provider.receipts()];
+    expect(receipts).toHaveLength(200);
+    expect(new Set(receipts.map(([id]) => id)).size).toBe(200);
+    expect(receipts.every(([, count]) => count === 1)).toBe(true);
+    expect(two.provider.received.length).toBeGreaterThan(0);
+  });
+
   it('gives what is for later no place before its time, so that it keeps out nothing that is ready', async () => {
     const { dispatcher } = await start();
     const ready = await ledger.accept();

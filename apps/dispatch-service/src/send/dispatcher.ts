@@ -58,6 +58,8 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
       await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
+  // What the last owner left is not to wait for the next round.
+  deps.leases.onTaken(() => void sweep().catch(deps.onError));
   // Apart, so that what fails in one keeps nothing else from being done.
   const loops = [
     repeat(SWEEP_EVERY_MS, sweep),

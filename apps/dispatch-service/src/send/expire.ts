@@ -1,7 +1,8 @@
 import { appendOutbox, execute, maybe, sql, type Database, type Tx } from '@herald/postgres';
 import { messageChanges, type EventDeps } from '../events';
 import { eachApart } from './each-apart';
-import { holdLease, type Lease, type Leases } from './lease';
+import { holdLease, type Lease } from './lease';
+import type { Leases } from './leases';
 
 const BATCHES_PER_ROUND_MAX = 100;
 

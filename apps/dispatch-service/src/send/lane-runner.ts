@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
 import { claim, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
 import type { Lane, WaitingBatch } from './lanes';
-import type { Lease, Leases } from './lease';
+import type { Lease } from './lease';
+import type { Leases } from './leases';
 import { makePlaces, type Places } from './places';
 import type { Recorder } from './recorder';
 import { sendSlice, type SliceContext, type SliceDeps } from './send-slice';
@@ -65,11 +66,14 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
     credentialsRefused: (org) => deps.senders.drop(org),
   };
 
-  const send = (slice: ClaimedSlice, context: SliceContext) => {
+  const send = (slice: ClaimedSlice, context: SliceContext, release: () => void) => {
     deps.onClaimed(slice.messages.length);
     const sending = sendSlice(sliceDeps, slice, context)
       .catch(deps.onError)
-      .finally(() => slices.delete(sending));
+      .finally(() => {
+        slices.delete(sending);
+        release();
+      });
     slices.add(sending);
   };
   const forget = (lane: Lane): Wait => {
@@ -80,14 +84,15 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
     const { org, id: batchId } = batch;
     const answer = await claimInTurn({ ...lease, org, batchId, segmentsPerSecond: sender.segmentsPerSecond }, sender);
     if (!answer) return AT_ONCE;
-    const { claimed, beganAtMs } = answer;
+    const { claimed, beganAtMs, release } = answer;
+    if (claimed.kind !== 'claimed') release();
     if (claimed.kind === 'lost') return forget(lane);
     if (claimed.kind === 'wait') return { ms: claimed.ms };
     if (claimed.kind === 'closed' || claimed.isLast) lane.remove(batch.id);
     if (claimed.kind === 'closed') return AT_ONCE;
     const mayStillSend = () => deps.leases.isGood(lease);
     const traceparent = batch.traceparent ?? claimed.slice.traceparent ?? undefined;
-    send(claimed.slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent });
+    send(claimed.slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent }, release);
     return { ms: claimed.nextInMs };
   };
   const step = async (lane: Lane, batch: WaitingBatch): Promise<Wait> => {
@@ -124,11 +129,13 @@ interface ClaimInTurn {
   claimed: Claim;
   /** A moment of the monotonic clock before the claim began. */
   beganAtMs: number;
+  /** Lets the lease go: to be called when what was claimed under it is sent. */
+  release: () => void;
 }
 
 /**
  * Claims one after the other, a few at once, when there is room in the account's line; undefined when the stop came
- * first, or those whose turn was before took the room.
+ * first, those whose turn was before took the room, or the lease is about to be handed over.
  */
 function claimsInTurn(deps: RunnerDeps, requests: Places, stopping: AbortSignal) {
   const claims = makePlaces(CLAIMS_MAX);
@@ -137,10 +144,17 @@ function claimsInTurn(deps: RunnerDeps, requests: Places, stopping: AbortSignal)
     const leave = await claims.enter('');
     try {
       if (stopping.aborted || !requests.hasRoom(channelAccountId)) return undefined;
-      return await deps.database.worker(async (tx) => {
-        const beganAtMs = deps.monotonicMs();
-        return { claimed: await claim(tx, deps, request), beganAtMs };
-      });
+      if (deps.leases.of(request.shard)?.epoch !== request.epoch) return undefined;
+      const release = deps.leases.use(request);
+      try {
+        return await deps.database.worker(async (tx) => {
+          const beganAtMs = deps.monotonicMs();
+          return { claimed: await claim(tx, deps, request), beganAtMs, release };
+        });
+      } catch (error) {
+        release();
+        throw error;
+      }
     } finally {
       leave();
     }

@@ -1,10 +1,12 @@
-import { execute, sql, type Database, type Tx } from '@herald/postgres';
+import { execute, sql, type Tx } from '@herald/postgres';
 
 /** How long a lease lasts without renewal, by the database's clock. */
-const LEASE_SECONDS = 6;
-const RENEW_EVERY_MS = 2_000;
-/** A lease is not used in its last moments: what is sent then might be sent by two. */
-const LEASE_MARGIN_MS = 500;
+export const LEASE_SECONDS = 6;
+/**
+ * A lease that ran out so long ago is taken by whoever sees it, wanted or not: while the broker is away no replica is told
+ * that another died. A broker's own session takes as long.
+ */
+const ORPHAN_SECONDS = 30;
 
 /** The right to claim from a shard, while it lasts. */
 export interface Lease {
@@ -13,119 +15,35 @@ export interface Lease {
   epoch: string;
 }
 
-/** The leases of one instance. */
-export interface Leases {
-  /** The lease of a shard, if this instance holds one that is surely still good. */
-  of(shard: number): Lease | undefined;
-  /** The shards this instance owns now. */
-  shards(): number[];
-  /** Whether a message claimed under a lease may still go to a socket. */
-  isGood(lease: Lease): boolean;
-  /** Whether this very instance took the lease, good by now or not: what was claimed under it, it claimed. */
-  wasTaken(lease: Lease): boolean;
-  /** Gives the leases back, so that another instance need not wait for their end. */
-  stop(): Promise<void>;
-}
-
-/** How leases are taken and kept. */
-export interface LeaseSettings {
-  database: Database;
-  shards: number;
-  /** Names this instance in the lease's row. */
+/** Which leases to take, and who takes them. */
+export interface TakeRequest {
   instance: string;
-  /** Takes every lease at once, also a running one: its former holder is known to be dead. */
+  /** The shards that are wanted. */
+  missing: readonly number[];
+  /** The shards whose leases this instance has, as it believes. */
+  held: readonly number[];
+  /** Takes also leases that run. */
   takeOver: boolean;
-  monotonicMs(): number;
-  onError(error: unknown): void;
 }
 
-/**
- * Takes the leases of all shards and renews them every two seconds. The local deadline counts from before the renewal
- * was sent, so that it never ends later than the database's. A lease that could not be renewed in time is taken anew,
- * under a new epoch, once it is free.
- */
-export async function holdLeases(settings: LeaseSettings): Promise<Leases> {
-  const { database, instance, monotonicMs, onError } = settings;
-  const held = new Map<number, { epoch: string; goodUntilMs: number }>();
-  const taken = new Set<string>();
-  const wanted = Array.from({ length: settings.shards }, (_, shard) => shard);
-
-  const take = async (takeOver: boolean) => {
-    const missing = wanted.filter((shard) => !held.has(shard));
-    if (missing.length === 0) return;
-    const askedAtMs = monotonicMs();
-    const leases = await database.worker((tx) => sql<Lease>(tx, TAKE, [missing, instance, LEASE_SECONDS, takeOver]));
-    for (const lease of leases) {
-      held.set(lease.shard, { epoch: lease.epoch, goodUntilMs: goodFrom(askedAtMs) });
-      remember(taken, nameOf(lease));
-    }
-  };
-  const renew = async () => {
-    const shards = [...held.keys()];
-    if (shards.length === 0) return;
-    const askedAtMs = monotonicMs();
-    const epochs = shards.map((shard) => held.get(shard)?.epoch);
-    const renewed = await database.worker((tx) =>
-      sql<{ shard: number }>(tx, RENEW, [shards, epochs, instance, LEASE_SECONDS]),
-    );
-    const kept = new Set(renewed.map(({ shard }) => shard));
-    for (const shard of shards) {
-      const lease = held.get(shard);
-      if (lease && kept.has(shard)) lease.goodUntilMs = goodFrom(askedAtMs);
-      else held.delete(shard);
-    }
-  };
-
-  await take(settings.takeOver);
-  // One round at a time: while the database does not answer none stands in line behind it.
-  let round: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    round ??= renew()
-      .then(() => take(false))
-      .catch(onError)
-      .finally(() => {
-        round = undefined;
-      });
-  }, RENEW_EVERY_MS);
-
-  const isGood = ({ shard, epoch }: Lease) => {
-    const lease = held.get(shard);
-    return lease?.epoch === epoch && monotonicMs() < lease.goodUntilMs;
-  };
-  return {
-    isGood,
-    wasTaken: (lease) => taken.has(nameOf(lease)),
-    of: (shard) => {
-      const lease = held.get(shard);
-      return lease && monotonicMs() < lease.goodUntilMs ? { shard, epoch: lease.epoch } : undefined;
-    },
-    shards: () => [...held].filter(([, lease]) => monotonicMs() < lease.goodUntilMs).map(([shard]) => shard),
-    stop: async () => {
-      clearInterval(timer);
-      await round;
-      const shards = [...held.keys()];
-      const epochs = shards.map((shard) => held.get(shard)?.epoch);
-      held.clear();
-      await database.worker((tx) => execute(tx, RELEASE, [shards, epochs, instance]));
-    },
-  };
+/** Takes what of the wanted is free, and what nobody held for half a minute; returns the leases that were taken. */
+export function takeLeases(tx: Tx, { instance, missing, held, takeOver }: TakeRequest): Promise<Lease[]> {
+  return sql(tx, TAKE, [missing, instance, LEASE_SECONDS, takeOver, held, ORPHAN_SECONDS]);
 }
 
-function nameOf({ shard, epoch }: Lease): string {
-  return `${shard}/${epoch}`;
+/** Renews leases that are still this instance's own; returns the shards of those. */
+export async function renewLeases(tx: Tx, instance: string, leases: readonly Lease[]): Promise<Set<number>> {
+  const rows = await sql<{ shard: number }>(tx, RENEW, [...columnsOf(leases), instance, LEASE_SECONDS]);
+  return new Set(rows.map(({ shard }) => shard));
 }
 
-/** Slices of a lease are ended half a minute after it: older ones need not be remembered. */
-const TAKEN_MAX = 1_000;
-
-function remember(taken: Set<string>, name: string): void {
-  taken.add(name);
-  const [oldest] = taken;
-  if (taken.size > TAKEN_MAX && oldest !== undefined) taken.delete(oldest);
+/** Gives leases back, as far as they are this instance's own: they are free at once. */
+export async function releaseLeases(tx: Tx, instance: string, leases: readonly Lease[]): Promise<void> {
+  await execute(tx, RELEASE, [...columnsOf(leases), instance]);
 }
 
-function goodFrom(askedAtMs: number): number {
-  return askedAtMs + LEASE_SECONDS * 1000 - LEASE_MARGIN_MS;
+function columnsOf(leases: readonly Lease[]): [number[], string[]] {
+  return [leases.map(({ shard }) => shard), leases.map(({ epoch }) => epoch)];
 }
 
 /**
@@ -133,9 +51,14 @@ function goodFrom(askedAtMs: number): number {
  * is. Running leases are left out first, because `on conflict` locks a row even where it then changes nothing, and an
  * instance that only asks would wait for the claims of the owner and make them wait.
  */
-const TAKE = `insert into lease (shard, owner, epoch, until)
+const TAKE = `with wanted as (
+     select unnest($1::smallint[]) as shard
+      union
+     select shard from lease
+      where until < clock_timestamp() - make_interval(secs => $6) and shard <> all ($5::smallint[]))
+   insert into lease (shard, owner, epoch, until)
    select wanted.shard, $2, 1, clock_timestamp() + make_interval(secs => $3)
-     from unnest($1::smallint[]) as wanted (shard)
+     from wanted
     where $4 or not exists (
             select 1 from lease running where running.shard = wanted.shard and running.until >= clock_timestamp())
     order by wanted.shard

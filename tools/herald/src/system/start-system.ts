@@ -180,7 +180,7 @@ async function startServices(
         // One channelz shows all servers of a process.
         grpc: { ...grpc('dispatch', ports.dispatch), internalAddress: `${HOST}:${ports.channelz}` },
         database: { url, ...POOLS.dispatch },
-        ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, takeOver: true },
+        ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, ownsAll: true },
       },
       shared,
     ),

@@ -2,7 +2,7 @@ import { sql, type Database } from '@herald/postgres';
 import { eventually, FakeClock } from '@herald/testing';
 import { deps, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { claim } from './claim';
-import { holdLeases, type Leases, type LeaseSettings } from './lease';
+import { holdLeases, type Leases, type LeaseSettings } from './leases';
 
 const SHARDS = SHARD + 1;
 const ALL = Array.from({ length: SHARDS }, (_, shard) => shard);
@@ -11,6 +11,8 @@ describe('holdLeases', () => {
   let ledger: TestLedger;
   const held: Leases[] = [];
   let errors: unknown[] = [];
+  /** How often the database answered those that hold. */
+  let answers = 0;
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -24,13 +26,23 @@ describe('holdLeases', () => {
     await ledger.asOwner('truncate lease');
   });
 
-  const hold = async (instance: string, changes: Partial<LeaseSettings> = {}) => {
-    const leases = await holdLeases({
-      ...{ database: ledger.database, shards: SHARDS, instance, takeOver: false },
+  /** Begins to hold what is wanted, and waits for the answer to the first question, whatever it is. */
+  const hold = async (instance: string, changes: Partial<LeaseSettings> = {}, wanted = ALL) => {
+    const { promise: firstAnswer, resolve } = Promise.withResolvers<void>();
+    const answered = () => {
+      answers += 1;
+      resolve();
+    };
+    const { database = ledger.database, ...others } = changes;
+    const leases = holdLeases({
+      database: { ...database, worker: (work) => database.worker(work).finally(() => setImmediate(answered)) },
+      ...{ instance, takeOver: false },
       ...{ monotonicMs: () => performance.now(), onError: (error) => void errors.push(error) },
-      ...changes,
+      ...others,
     });
     held.push(leases);
+    leases.want(wanted);
+    await firstAnswer;
     return leases;
   };
   const row = async () => {
@@ -103,6 +115,48 @@ describe('holdLeases', () => {
     expect(leases.of(SHARD)).toBeUndefined();
     finish();
     await claiming;
+  });
+
+  it('P20: hands over what is no longer wanted, once what was claimed under it is sent', async () => {
+    const one = await hold('one');
+    const lease = one.of(SHARD);
+    if (!lease) throw new Error('the shard was not taken');
+    const release = one.use(lease);
+    const two = await hold('two');
+    one.want(ALL.filter((shard) => shard !== SHARD));
+    expect(one.of(SHARD)).toBeUndefined();
+    expect(one.shards()).not.toContain(SHARD);
+    expect(one.isGood(lease)).toBe(true);
+    expect(await row()).toMatchObject({ owner: 'one', epoch: '1' });
+    release();
+    await eventually(() => expect(two.of(SHARD)).toEqual({ shard: SHARD, epoch: '2' }));
+    expect(one.isGood(lease)).toBe(false);
+  });
+
+  it('goes on with a lease that is wanted again before it was handed over', async () => {
+    const one = await hold('one');
+    const lease = one.of(SHARD);
+    if (!lease) throw new Error('the shard was not taken');
+    const release = one.use(lease);
+    one.want([]);
+    one.want(ALL);
+    release();
+    expect(one.of(SHARD)).toEqual(lease);
+  });
+
+  it('P1: takes what nobody has held for half a minute, though it was not told to', async () => {
+    const { epoch } = await leaveDead();
+    const leases = await hold('two', {}, []);
+    const endedAgo = (seconds: number) =>
+      ledger.asOwner(`update lease set until = clock_timestamp() - make_interval(secs => ${seconds})`);
+    await endedAgo(20);
+    const answersBefore = answers;
+    await eventually(() => expect(answers).toBeGreaterThan(answersBefore));
+    expect(leases.shards()).toEqual([]);
+    await endedAgo(31);
+    await eventually(() => expect(leases.of(SHARD)?.epoch).toBe(String(Number(epoch) + 1)));
+    leases.want([]);
+    await eventually(() => expect(leases.shards()).toEqual([]));
   });
 
   it('P3: an epoch only grows, whoever comes and goes', async () => {
