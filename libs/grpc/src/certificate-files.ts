@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { experimental } from '@grpc/grpc-js';
 
-/** How often the files are read anew. Each round reads three small local files, at a cost of 0.1 ms. */
+/** How often the files are read anew. A round reads and checks three small files in 0.3 ms. */
 export const CERTIFICATES_REFRESH_MS = 5_000;
 
 /** Certificates as the files hold them now, told anew when they change; what grpc-js calls a certificate provider. */
@@ -31,8 +31,8 @@ export interface CertificateSource {
  *   somebody is writing them.
  * - *bad for longer*: the same, and `onUnusable` is told once. The next good round ends it.
  *
- * The watcher of grpc-js is not used. It takes whatever it reads: a certificate whose key was not written yet made a
- * server drop every new connection, and a client fail every one, until the round after.
+ * The watcher of grpc-js is not used. It takes whatever it reads: with a certificate whose key was not written yet its
+ * server dropped every new connection until the round after, as it did before the first; and its timer holds a process.
  */
 export function certificateFiles(source: CertificateSource): CertificateFiles {
   let current = usable(source);
