@@ -92,40 +92,42 @@ interface Runtime {
  * unary() nor unimplemented(): a server that runs has checked every door.
  */
 export async function grpcServer(settings: ServerSettings): Promise<RunningServer> {
-  const onError = settings.onError ?? (() => undefined);
-  const runtime: Runtime = { callers: new WeakMap(), onError, underWay: callsUnderWay() };
-  const accessByPath = new Map<string, Access>();
-  const { identity, services } = settings;
-  const outward = door({ accessByPath, identity, trustDomain: settings.tls?.trustDomain, ...runtime });
-  // The first interceptor is the innermost: it wraps the call itself.
-  const server = new Server({ ...serverLimits(), interceptors: [ownAnswers, outward] });
-  for (const service of services) addService(server, service, { accessByPath, runtime });
-  if (settings.reflection) addReflection(server, services.map(nameOf));
-  const internal = settings.internalAddress === undefined ? undefined : internalServer();
-  const health = await serveHealth(internal ? [server, internal] : [server], services.map(nameOf), {
+  const underWay = callsUnderWay();
+  const server = outwardServer(settings, underWay);
+  const { internalAddress } = settings;
+  const internal = internalAddress === undefined ? undefined : { server: internalServer(), address: internalAddress };
+  const health = await serveHealth([server, ...(internal ? [internal.server] : [])], settings.services.map(nameOf), {
     checks: settings.health,
     onChange: settings.onHealthChange ?? (() => undefined),
     ...(settings.healthPollMs !== undefined && { pollEveryMs: settings.healthPollMs }),
   });
+  const stop = async (graceMs: number) => {
+    await stopServer(server, { health, underWay, graceMs });
+    internal?.server.forceShutdown();
+  };
   try {
     const port = await listen(server, settings.address, serverCredentials(settings.tls, settings.onCertificateProblem));
-    const internalPort = internal && (await listen(internal, settings.internalAddress ?? '', serverCredentials()));
-    const stop = async (graceMs: number) => {
-      await stopServer(server, { health, underWay: runtime.underWay, graceMs });
-      internal?.forceShutdown();
-    };
+    const internalPort = internal && (await listen(internal.server, internal.address, serverCredentials()));
     let stopped: Promise<void> | undefined;
-    return {
-      port,
-      internalPort,
-      stop: (graceMs = STOP_GRACE_DEFAULT_MS) => (stopped ??= stop(graceMs)),
-    };
+    return { port, internalPort, stop: (graceMs = STOP_GRACE_DEFAULT_MS) => (stopped ??= stop(graceMs)) };
   } catch (error) {
-    health.stop();
-    server.forceShutdown();
-    internal?.forceShutdown();
+    await stop(0);
     throw error;
   }
+}
+
+function outwardServer(
+  { services, identity, reflection, tls, onError }: ServerSettings,
+  underWay: CallsUnderWay,
+): Server {
+  const runtime: Runtime = { callers: new WeakMap(), onError: onError ?? (() => undefined), underWay };
+  const accessByPath = new Map<string, Access>();
+  const outward = door({ accessByPath, identity, trustDomain: tls?.trustDomain, ...runtime });
+  // The first interceptor is the innermost: it wraps the call itself.
+  const server = new Server({ ...serverLimits(), interceptors: [ownAnswers, outward] });
+  for (const service of services) addService(server, service, { accessByPath, runtime });
+  if (reflection) addReflection(server, services.map(nameOf));
+  return server;
 }
 
 function addService(
