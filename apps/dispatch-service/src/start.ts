@@ -22,7 +22,7 @@ import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
 import type { EventDeps } from './events';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
-import { holdLeases } from './send/leases';
+import { holdLeases, type Leases } from './send/leases';
 import { recorder } from './send/recorder';
 import { senderDirectory } from './send/senders';
 import { dispatchService } from './service';
@@ -66,11 +66,12 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   const clients = await openClients(parts, config);
   const senders = senderDirectory({ configurations: clients.configurations, monotonicMs });
   const cache = configurationCache({ ...clients, monotonicMs });
-  const dispatcher = await startSending(parts, config, { ...events, database, senders, monotonicMs });
-  subscribe(
-    { bus, config, events },
-    { database, dispatcher, drop: (org) => [cache, senders].forEach((held) => held.drop(org)) },
-  );
+  const { dispatcher, leases } = await startSending(parts, config, { ...events, database, senders, monotonicMs });
+  // Partitions of the topic of batches are the shards. The one process of a home is told of none: it owns all.
+  if (config.ownsAll) leases.want(Array.from({ length: config.shards }, (_, shard) => shard));
+  const onAssigned = config.ownsAll ? () => {} : (shards: readonly number[]) => leases.want(shards);
+  const drop = (org: string) => [cache, senders].forEach((held) => held.drop(org));
+  subscribe({ bus, events }, { database, dispatcher, onAssigned, drop });
   await startRelay(parts, { bus, database });
 
   const implementation = dispatchService({
@@ -109,9 +110,9 @@ async function openClients(parts: Parts, { grpc, configurationUrl, templateUrl }
 /** Takes the leases and starts the dispatcher over them. */
 async function startSending(
   parts: Parts,
-  { shards, instance, ownsAll }: DispatchConfig,
+  { instance, ownsAll }: DispatchConfig,
   deps: EventDeps & Pick<DispatcherDeps, 'database' | 'senders' | 'monotonicMs'>,
-): Promise<Dispatcher> {
+): Promise<{ dispatcher: Dispatcher; leases: Leases }> {
   const { database, monotonicMs } = deps;
   const { channel } = await parts.add(async () => {
     const adapter = twilioSms();
@@ -120,9 +121,8 @@ async function startSending(
   const leases = await parts.add(async () =>
     holdLeases({ database, instance, takeOver: ownsAll, monotonicMs, onError }),
   );
-  leases.want(Array.from({ length: shards }, (_, shard) => shard));
   const onFlushed = (outcomes: number) => histogram('herald.record.flushed').record(outcomes, {});
-  return parts.add(async () =>
+  const dispatcher = await parts.add(async () =>
     startDispatcher({
       ...{ ...deps, leases, channel, onError },
       recorder: recorder({ ...deps, onError, onFlushed }),
@@ -131,14 +131,20 @@ async function startSending(
       onUnknown: (messages) => counter('herald.recovery.unknown').add(messages, {}),
     }),
   );
+  return { dispatcher, leases };
 }
 
 /** Hears of batches, of the provider's callbacks, and of what changed elsewhere. */
 function subscribe(
-  { bus, config, events }: { bus: Bus; config: DispatchConfig; events: EventDeps },
-  deps: { database: Database; dispatcher: Dispatcher; drop(org: string): unknown },
+  { bus, events }: { bus: Bus; events: EventDeps },
+  deps: {
+    database: Database;
+    dispatcher: Dispatcher;
+    onAssigned(shards: readonly number[]): void;
+    drop(org: string): unknown;
+  },
 ): void {
-  const { database, dispatcher, drop } = deps;
+  const { database, dispatcher, onAssigned, drop } = deps;
   const settle = callbackConsumer({
     ...{ ...events, database },
     onSettled: ({ changed, ignored }) => {
@@ -149,14 +155,15 @@ function subscribe(
   const group = 'dispatch-service';
   bus.subscribe({
     topic: 'herald.dispatch.v1',
-    group,
+    ...{ group, onAssigned },
     handler: async (records) => announceAll(dispatcher, events, records),
   });
   bus.subscribe({ topic: 'herald.callback.v1', group, handler: settle });
   bus.subscribe({
     topic: 'herald.configuration.v1',
+    group,
     // Every replica has a cache of its own to drop from.
-    group: `${group}.${config.instance}`,
+    sharing: 'each-replica',
     handler: async (records) => {
       for (const { payload } of records) drop(ConfigurationChanged.decode(payload).orgId);
     },

@@ -31,8 +31,16 @@ export interface HandlerContext {
 /** A group's wish for the records of one topic. */
 export interface Subscription {
   topic: string;
-  /** Every group is handed every record; replicas that share a group share the records. */
+  /** Every group is handed every record. */
   group: string;
+  /**
+   * Whether replicas of the group share its records, which is so if left out, or each is handed all of them: those that are
+   * published once it has joined. What a handler of the second kind cannot handle is passed over and is no dead letter, for
+   * such a handler does nothing but drop what it keeps in memory.
+   */
+  sharing?: 'shared' | 'each-replica';
+  /** Told which partitions of the topic this replica has, all of them, whenever that may have changed. */
+  onAssigned?: (partitions: readonly number[]) => void;
   /**
    * Handles records of one partition, in order. To resolve says that their effect is durable; to throw asks for them
    * again, so it must bear a repetition. It never publishes, nor calls what does: it appends to its outbox.

@@ -16,8 +16,11 @@ export interface DeliveryFault {
   partition: number;
   recordIds: readonly string[];
   tries: number;
-  /** `refused`: the bus stops and the publisher is told to repeat. `letter-not-kept`: the dead-letter store failed. */
-  next: 'tried-again' | 'dead-lettered' | 'letter-not-kept' | 'refused';
+  /**
+   * `refused`: the bus stops and the publisher is told to repeat. `letter-not-kept`: the dead-letter store failed.
+   * `passed-over`: the subscription keeps no dead letters.
+   */
+  next: 'tried-again' | 'dead-lettered' | 'passed-over' | 'letter-not-kept' | 'refused';
   error: unknown;
 }
 
@@ -96,8 +99,12 @@ export class Delivery {
   }
 
   async #isBuried(record: DeliveredRecord, tries: number, error: unknown): Promise<boolean> {
+    const { group, sharing } = this.subscription;
+    if (sharing === 'each-replica') {
+      this.#report([record], tries, { next: 'passed-over', error });
+      return true;
+    }
     try {
-      const { group } = this.subscription;
       await this.ports.deadLetters.add({ record, group, reason: reasonOf(error), tries });
       this.#report([record], tries, { next: 'dead-lettered', error });
       return true;

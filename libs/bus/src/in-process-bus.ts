@@ -77,9 +77,7 @@ class InProcessBus implements Bus {
 
   async publish(records: readonly BusRecord[]): Promise<void> {
     assertMayPublish(this.#options.forbidden);
-    const { partitions } = this.#options;
-    const partitionsOf = typeof partitions === 'number' ? () => partitions : partitions;
-    const delivered = records.map((record) => placed(record, partitionsOf));
+    const delivered = records.map((record) => placed(record, (topic) => this.#partitionsOf(topic)));
     this.#assertOpen();
     const partsFor = ({ subscription }: Group) =>
       Map.groupBy(
@@ -104,6 +102,8 @@ class InProcessBus implements Bus {
     const { deadLetters, clock, onFault = () => {}, retryDelaysMs = RETRY_DELAYS_MS } = this.#options;
     const signals = { stopping: this.#stopping.signal, overdue: this.#overdue.signal };
     this.#groups.push(new Group(subscription, { deadLetters, clock, onFault, retryDelaysMs, ...signals }));
+    const all = Array.from({ length: this.#partitionsOf(topic) }, (_, partition) => partition);
+    queueMicrotask(() => subscription.onAssigned?.(all));
   }
 
   stop(): Promise<void> {
@@ -124,6 +124,11 @@ class InProcessBus implements Bus {
     this.#overdue.abort(error);
     if (await isWithin(idle, ABORT_GRACE_MS)) return;
     for (const lane of lanes) lane.refuseAll(error);
+  }
+
+  #partitionsOf(topic: string): number {
+    const { partitions } = this.#options;
+    return typeof partitions === 'number' ? partitions : partitions(topic);
   }
 
   #assertOpen(): void {

@@ -17,7 +17,7 @@ describeWithKafka('kafkaBus', (kafka) => {
       ...{
         connection,
         partitions: PARTITIONS,
-        replicas: 1,
+
         clock,
         onDead: (error) => dead.push(error),
         onTrouble: () => undefined,

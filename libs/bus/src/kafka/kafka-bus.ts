@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import type { Bus, BusRecord, DeadLetterStore, Subscription } from '../bus';
 import { RETRY_DELAYS_MS, unavailable, type DeliveryFault } from '../delivery';
@@ -90,11 +91,11 @@ class BusOverKafka implements Bus {
     assert(isTopic(topic), `There is no topic ${topic}.`);
     this.#assertOpen();
     // Each topic has a group of its own at the broker: kafkajs hands a member partitions of topics it never asked for.
-    const groupId = `${topic}.${group}`;
-    assert(!this.#subscribers.has(groupId), `Group ${group} has subscribed to ${topic} already.`);
-    const started = this.#start(subscription, groupId);
+    const name = `${topic}.${group}`;
+    assert(!this.#subscribers.has(name), `Group ${group} has subscribed to ${topic} already.`);
+    const started = this.#start(subscription, name);
     started.catch((error: unknown) => this.#die(error instanceof Error ? error : new Error(String(error))));
-    this.#subscribers.set(groupId, started);
+    this.#subscribers.set(name, started);
   }
 
   stop(): Promise<void> {
@@ -107,10 +108,25 @@ class BusOverKafka implements Bus {
     if (!(await this.#brokerAnswers())) throw unavailable('The event broker does not answer.');
   }
 
-  async #start(subscription: Subscription, groupId: string): Promise<Subscriber> {
+  async #start(subscription: Subscription, name: string): Promise<Subscriber> {
+    if (subscription.sharing !== 'each-replica') {
+      const letters = deadLetterTopic(subscription.topic, subscription.group);
+      await setUpTopics(this.#admin, { [letters]: { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS } });
+      return this.#subscriber(subscription, name);
+    }
+    // A group that nobody shares and that ends with its only member; what a killed one leaves, the broker forgets in a week.
+    const groupId = `${name}.${randomUUID()}`;
+    const alone = this.#subscriber(subscription, groupId);
+    return {
+      stop: async () => {
+        await alone.stop();
+        await this.#admin.deleteGroups([groupId]).catch(this.#options.onTrouble);
+      },
+    };
+  }
+
+  #subscriber(subscription: Subscription, groupId: string): Subscriber {
     const { clock, onFault = () => {}, onTrouble, retryDelaysMs = RETRY_DELAYS_MS } = this.#options;
-    const letters = deadLetterTopic(subscription.topic, subscription.group);
-    await setUpTopics(this.#admin, { [letters]: { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS } });
     return subscriber(subscription, {
       ...{ kafka: this.#kafka, groupId, clock, onFault, onTrouble, retryDelaysMs },
       onDead: (error) => this.#die(error),

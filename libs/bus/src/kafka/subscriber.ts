@@ -64,6 +64,9 @@ export function subscriber(subscription: Subscription, ports: SubscriberPorts): 
   const guard = watchdog({ ...ports, monotonicMs: () => ports.clock.monotonicMs() });
   for (const sign of [consumer.events.GROUP_JOIN, consumer.events.HEARTBEAT, consumer.events.FETCH])
     consumer.on(sign, () => guard.hear());
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
+    subscription.onAssigned?.(payload.memberAssignment[subscription.topic] ?? []),
+  );
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (ports.stopping.aborted) return;
     if (payload.restart) ports.onTrouble(payload.error);
@@ -91,7 +94,7 @@ async function run(consumer: Consumer, subscription: Subscription, ports: Subscr
   while (!ports.stopping.aborted) {
     try {
       await consumer.connect();
-      await consumer.subscribe({ topic: subscription.topic, fromBeginning: true });
+      await consumer.subscribe({ topic: subscription.topic, fromBeginning: subscription.sharing !== 'each-replica' });
       if (!ports.stopping.aborted) await consumer.run(options);
       return;
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Bus, BusRecord, DeliveredRecord, HandlerContext } from '../bus';
+import type { Bus, BusRecord, DeliveredRecord, HandlerContext, Subscription } from '../bus';
 
 /** A promise and its end, for a test that lets go of something by hand. */
 export interface Gate {
@@ -26,10 +26,10 @@ export class Audience {
 
   constructor(
     bus: Bus,
-    subscription: { topic: string; group: string; source: string },
+    subscription: { source: string } & Omit<Subscription, 'handler'>,
     reaction: Reaction = () => undefined,
   ) {
-    const { topic, group, source } = subscription;
+    const { source, ...others } = subscription;
     const handler = async (records: readonly DeliveredRecord[], context: HandlerContext) => {
       const batch = records.filter((record) => record.source === source);
       if (batch.length === 0) return;
@@ -39,7 +39,7 @@ export class Audience {
       this.handled.push(...batch);
       this.#tell();
     };
-    bus.subscribe({ topic, group, handler });
+    bus.subscribe({ ...others, handler });
   }
 
   ids(): string[] {

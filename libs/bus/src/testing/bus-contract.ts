@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Bus, BusRecord, DeadLetter } from '../bus';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Bus, BusRecord, DeadLetter, Subscription } from '../bus';
 import { partitionOf } from '../partition';
 import { Audience, gate } from './audience';
 
 const TOPIC = 'herald.callback.v1';
 /** For the slowest transport: what takes a moment in one process may take a minute with a broker's rebalances. */
 const TIMEOUT_MS = 120_000;
+const LOOK_AGAIN_MS = 100;
 const promises = (name: string, test: () => Promise<void>) => it(name, test, TIMEOUT_MS);
 
 /** A transport as the contract sees it: its topics have at least two partitions. */
@@ -33,8 +35,12 @@ class Corner {
     return this.transport.bus;
   }
 
-  audience(group: string, reaction?: ConstructorParameters<typeof Audience>[2]): Audience {
-    const subscription = { topic: TOPIC, group: `${group}-${this.#name}`, source: this.#name };
+  audience(
+    group: string,
+    reaction?: ConstructorParameters<typeof Audience>[2],
+    wishes: Pick<Subscription, 'sharing' | 'onAssigned'> = {},
+  ): Audience {
+    const subscription = { topic: TOPIC, group: `${group}-${this.#name}`, source: this.#name, ...wishes };
     return new Audience(this.bus, subscription, reaction);
   }
 
@@ -124,6 +130,24 @@ function deliveryTests(corner: () => Corner): void {
     await audience.hasHandled(records);
     const partitions = records.map(({ id }) => audience.handled.find((handled) => handled.id === id)?.partition);
     expect(partitions).toEqual([partition, ownPartition]);
+  });
+
+  promises('tells a subscriber which partitions it has', async () => {
+    const { promise: told, resolve: tell } = Promise.withResolvers<readonly number[]>();
+    corner().audience('one', undefined, { onAssigned: tell });
+    const all = Array.from({ length: corner().transport.partitions }, (_, partition) => partition);
+    expect((await told).toSorted()).toEqual(all);
+  });
+
+  promises('hands each replica that asks for it all records that are published once it has joined', async () => {
+    const joined = Promise.withResolvers<unknown>();
+    const heard = corner().audience('each', undefined, { sharing: 'each-replica', onAssigned: joined.resolve });
+    await joined.promise;
+    const published = await publishUntilHanded(corner(), heard);
+    const [after] = [corner().record('a')];
+    await corner().bus.publish([after]);
+    await heard.hasHandled([after]);
+    expect(published).toEqual(expect.arrayContaining(heard.firstIds().slice(0, -1)));
   });
 
   promises('refuses a partition and a topic that do not exist', async () => {
@@ -243,6 +267,36 @@ function failureTests(corner: () => Corner): void {
     expect(letters[0]?.group).toMatch(/^failing-/);
     expect(letters[0]?.reason).toBe('TypeError');
   });
+
+  promises('passes over what a replica of its own group cannot handle, and keeps no letter', async () => {
+    const joined = Promise.withResolvers<unknown>();
+    const poison = new Set<string>();
+    const react = (batch: readonly BusRecord[]) => {
+      if (batch.some(({ id }) => poison.has(id))) throw new TypeError('Poison.');
+    };
+    const wishes = { sharing: 'each-replica', onAssigned: joined.resolve } as const;
+    const audience = corner().audience('each', react, wishes);
+    await joined.promise;
+    await publishUntilHanded(corner(), audience);
+    const [bad, next] = corner().records('a', 2) as [BusRecord, BusRecord];
+    poison.add(bad.id);
+    await corner().bus.publish([bad, next]);
+    await audience.hasHandled([next]);
+    expect(audience.ids()).not.toContain(bad.id);
+    expect(await corner().deadLetters()).toEqual([]);
+  });
+}
+
+/** A broker begins to hand records over a moment after it says that it will: one after the other is published until one comes. */
+async function publishUntilHanded(corner: Corner, audience: Audience): Promise<string[]> {
+  const published: string[] = [];
+  while (audience.handled.length === 0) {
+    const next = corner.record('a');
+    published.push(next.id);
+    await corner.bus.publish([next]);
+    await Promise.race([audience.isHanded(1), pause(LOOK_AGAIN_MS)]);
+  }
+  return published;
 }
 
 function stopTests(corner: () => Corner): void {
