@@ -4,3 +4,5 @@ export { partitionOf } from './partition';
 export { inProcessBus } from './in-process-bus';
 export type { DeliveryFault } from './delivery';
 export { kafkaBus } from './kafka/kafka-bus';
+export type { KafkaBusOptions } from './kafka/kafka-bus';
+export type { KafkaConnection } from './kafka/connect';

@@ -8,6 +8,7 @@ export { unary, unimplemented } from './unary';
 export type { CallContext } from './unary';
 export { grpcServer } from './grpc-server';
 export type { RunningServer } from './grpc-server';
+export { isServing } from './ask-health';
 export { grpcClient } from './grpc-client';
 export type { PromiseClient } from './grpc-client';
 export { decodeStatus } from './rich-status';

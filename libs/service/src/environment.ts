@@ -12,6 +12,17 @@ const address = z
   .string()
   .regex(/^[^\s/]+:\d{1,5}$/, 'must be host:port')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= PORT_MAX, 'has a port there is none of');
+/** What a client calls: one address, a name that stands for all replicas, or a list of their addresses. */
+const target = z
+  .string()
+  .regex(
+    /^(?:dns:\/\/\/)?[^\s/,]+:\d{1,5}$|^ipv4:[\d.]+:\d{1,5}(?:,[\d.]+:\d{1,5})*$/,
+    'must be host:port, dns:///host:port, or ipv4:address:port,address:port',
+  )
+  .refine((text) => [...text.matchAll(/:(\d+)(?=,|$)/g)].every(([, port]) => Number(port) <= PORT_MAX), {
+    error: 'has a port there is none of',
+  });
+const connections = z.coerce.number().int().min(1).max(60);
 const brokers = z
   .string()
   .transform((text) => text.split(',').map((each) => each.trim()))
@@ -19,6 +30,7 @@ const brokers = z
 const httpUrl = z.url({ protocol: /^https?$/ });
 const postgresUrl = z.url({ protocol: /^postgres(?:ql)?$/ });
 const file = z.string().min(1);
+const onOrOff = z.enum(['on', 'off']);
 
 /**
  * Every environment variable of Herald: what it is for, its form, and what holds when it is not set. Secrets are named
@@ -32,11 +44,27 @@ export const ENVIRONMENT = {
     'a PostgreSQL to use, with a role that may make roles',
     postgresUrl,
   ),
+  HERALD_TEMPLATE_DATABASE_URL: row('HERALD_DATABASE_URL', 'the database of template-service', postgresUrl),
+  HERALD_CONFIGURATION_DATABASE_URL: row('HERALD_DATABASE_URL', 'the database of configuration-service', postgresUrl),
+  HERALD_DISPATCH_DATABASE_URL: row('HERALD_DATABASE_URL', 'the database of dispatch-service', postgresUrl),
+  HERALD_POOL_MAX: row('12', "connections that a service's process has for calls, at most 60", connections),
+  HERALD_WORKER_POOL_MAX: row('8', 'connections that it has for its workers, at most 60', connections),
   HERALD_KAFKA_BROKERS: row(
     'the event bus is in the process',
     'brokers of an Apache Kafka that carries the events, as host:port, separated by commas',
     brokers,
   ),
+  HERALD_KAFKA_TLS: row('off', 'whether the brokers are spoken to over TLS: on or off', onOrOff),
+  HERALD_KAFKA_CA_FILE: row('the authorities that Node knows', "the authority of the brokers' certificates", file),
+  HERALD_KAFKA_CERT_FILE: row('none', 'a certificate to show to the brokers', file),
+  HERALD_KAFKA_KEY_FILE: row('none', 'its key', file),
+  HERALD_KAFKA_SASL_MECHANISM: row(
+    'none',
+    'how to log in at the brokers: plain, scram-sha-256 or scram-sha-512',
+    z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+  ),
+  HERALD_KAFKA_USERNAME: row('none', 'as whom to log in there', z.string().min(1)),
+  HERALD_KAFKA_PASSWORD_FILE: row('none', 'a file with the password for it', file),
   HERALD_PUBLIC_URL: row(
     'http://127.0.0.1 and the port of the gateway',
     'what providers reach the webhook gateway by',
@@ -50,7 +78,37 @@ export const ENVIRONMENT = {
   HERALD_JWT_ISSUER: row('herald', 'the issuer that tokens must name', z.string().min(1)),
   HERALD_JWT_AUDIENCE: row('herald', 'the audience that tokens must name', z.string().min(1)),
   HERALD_JWKS_URL: row('the keys under the home', "where the public keys of users' tokens are", httpUrl),
-  HERALD_REFLECTION: row('on', 'whether the servers tell which services they have: on or off', z.enum(['on', 'off'])),
+  HERALD_SERVICE_KEY_FILE: row(
+    'a key under the home',
+    "a file with the private key by which a service's process signs its tokens, as a JWK for ES256",
+    file,
+  ),
+  HERALD_SERVICE_KEY_SET_FILE: row(
+    'the keys under the home',
+    "a file with the public keys of all services' processes, as a JWK set",
+    file,
+  ),
+  HERALD_GRPC_ADDRESS: row('0.0.0.0:50051', "where a service's process listens for calls", address),
+  HERALD_HTTP_ADDRESS: row('0.0.0.0:8080', "where the webhook gateway's process listens for providers", address),
+  HERALD_INTERNAL_ADDRESS: row(
+    '0.0.0.0:50090',
+    'where a process listens for whoever runs it: health and channelz in plain text, of the gateway /healthz and /readyz',
+    address,
+  ),
+  HERALD_METRICS_ADDRESS: row('0.0.0.0:9464', 'where Prometheus finds the metrics of a process', address),
+  HERALD_TLS_CERT_FILE: row('plain text', "a service's certificate, in PEM", file),
+  HERALD_TLS_KEY_FILE: row('plain text', 'its key, in PEM', file),
+  HERALD_TLS_CA_FILE: row('callers need no certificate', 'the authority of all certificates, in PEM', file),
+  HERALD_TLS_TRUST_DOMAIN: row(
+    'certificates name hosts',
+    'the trust domain of the SPIFFE identities by which services know each other',
+    z.string().regex(/^[a-z0-9._-]+$/),
+  ),
+  HERALD_REFLECTION: row(
+    'on in one process, else off',
+    'whether the servers tell which services they have: on or off',
+    onOrOff,
+  ),
   HERALD_SHARDS: row(
     '12',
     'into how many shards organisations are spread; fixed at installation',
@@ -61,9 +119,9 @@ export const ENVIRONMENT = {
     'how much is logged: debug, info, warn, error or silent',
     z.enum(['debug', 'info', 'warn', 'error', 'silent']),
   ),
-  HERALD_TEMPLATE_URL: row('from the home', 'where the command line finds template-service', address),
-  HERALD_CONFIGURATION_URL: row('from the home', 'where the command line finds configuration-service', address),
-  HERALD_DISPATCH_URL: row('from the home', 'where the command line finds dispatch-service', address),
+  HERALD_TEMPLATE_URL: row('from the home', 'where others find template-service; all its replicas', target),
+  HERALD_CONFIGURATION_URL: row('from the home', 'where others find configuration-service; all its replicas', target),
+  HERALD_DISPATCH_URL: row('from the home', 'where others find dispatch-service; all its replicas', target),
   HERALD_TOKEN_FILE: row(
     'a token by the keys under the home',
     'a file with the token that the command line calls with',
@@ -72,7 +130,7 @@ export const ENVIRONMENT = {
 } as const;
 
 /** The name of a variable. */
-type EnvironmentName = keyof typeof ENVIRONMENT;
+export type EnvironmentName = keyof typeof ENVIRONMENT;
 
 /** The variables that are set, read. */
 export type Environment = { readonly [Name in EnvironmentName]?: z.infer<(typeof ENVIRONMENT)[Name]['form']> };

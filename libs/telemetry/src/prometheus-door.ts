@@ -18,8 +18,10 @@ const READING_MS_MAX = 5_000;
 export class PrometheusDoor extends PrometheusExporter {
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(port: number) {
-    super({ host: '127.0.0.1', port, preventServerStart: true });
+  /** `host:port`. */
+  constructor(address: string) {
+    const colon = address.lastIndexOf(':');
+    super({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), preventServerStart: true });
   }
 
   override selectAggregationTemporality(instrument: Instrument): ReturnType<Select> {

@@ -33,7 +33,7 @@ describe('startTelemetry', () => {
   beforeAll(async () => {
     counter('herald.recovery.unknown').add(5, {});
     port = await freePort();
-    telemetry = await startTelemetry({ serviceName: 'spec', metricsPort: port });
+    telemetry = await startTelemetry({ serviceName: 'spec', metricsAddress: `127.0.0.1:${port}` });
   });
   afterAll(() => telemetry.stop());
 
@@ -119,7 +119,7 @@ describe('stopping telemetry', () => {
     const metricsPort = await freePort();
     const read = () => fetch(`http://127.0.0.1:${metricsPort}/metrics`);
     for (const claimed of [4, 6]) {
-      const telemetry = await startTelemetry({ serviceName: 'spec', metricsPort });
+      const telemetry = await startTelemetry({ serviceName: 'spec', metricsAddress: `127.0.0.1:${metricsPort}` });
       counter('herald.slice.claimed').add(claimed, {});
       expect(await (await read()).text()).toMatch(
         new RegExp(`^herald_slice_claimed\\w*(\\{[^}]*\\})? ${claimed}\\b`, 'm'),
@@ -133,10 +133,12 @@ describe('stopping telemetry', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port: metricsPort } = other.address() as { port: number };
-    await expect(startTelemetry({ serviceName: 'spec', metricsPort })).rejects.toThrow('EADDRINUSE');
+    await expect(startTelemetry({ serviceName: 'spec', metricsAddress: `127.0.0.1:${metricsPort}` })).rejects.toThrow(
+      'EADDRINUSE',
+    );
     other.close();
     await once(other, 'close');
-    const telemetry = await startTelemetry({ serviceName: 'spec', metricsPort });
+    const telemetry = await startTelemetry({ serviceName: 'spec', metricsAddress: `127.0.0.1:${metricsPort}` });
     counter('herald.slice.claimed').add(9, {});
     const shown = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
     expect(shown).toMatch(/^herald_slice_claimed\w*(\{[^}]*\})? 9\b/m);

@@ -8,8 +8,8 @@ import { PrometheusDoor } from './prometheus-door';
 /** What telemetry is started with. */
 export interface TelemetrySettings {
   serviceName: string;
-  /** Where Prometheus finds the metrics, on loopback, never 0; nowhere if left out. */
-  metricsPort?: number;
+  /** `host:port` where Prometheus finds the metrics, the port never 0; nowhere if left out. */
+  metricsAddress?: string;
   /** Where spans go instead of where the standard OTEL_* variables say. */
   spanProcessors?: SpanProcessor[];
 }
@@ -23,7 +23,7 @@ const log = logger('telemetry');
  * own default would send to a collector that is not there. Stopping sends what is left and gives the globals back.
  */
 export async function startTelemetry(settings: TelemetrySettings): Promise<{ stop(): Promise<void> }> {
-  const prometheus = settings.metricsPort === undefined ? undefined : new PrometheusDoor(settings.metricsPort);
+  const prometheus = settings.metricsAddress === undefined ? undefined : new PrometheusDoor(settings.metricsAddress);
   const isTraceWanted = TRACES_WANTED_BY.some((name) => getStringFromEnv(name) !== undefined);
   const spanProcessors = settings.spanProcessors ?? (isTraceWanted ? undefined : []);
   const sdk = new NodeSDK({

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   });
   configureLogs({ level: environment.HERALD_LOG_LEVEL ?? 'info' });
   const home = resolve(environment.HERALD_HOME ?? HOME_DEFAULT);
-  await program({ environment, home }).parseAsync();
+  await program({ environment, inherited: process.env, home }).parseAsync();
 }
 
 main().catch((error: unknown) => {

@@ -4,9 +4,9 @@ import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { DispatchServiceClient } from '@herald/contracts/dispatch';
 import { TemplateServiceClient } from '@herald/contracts/template';
 import { grpcClient, type PromiseClient, type Scope } from '@herald/grpc';
-import type { Environment } from '@herald/service';
+import { ISSUER_DEFAULT, type Environment } from '@herald/service';
 import { AdviceError } from '../advice-error';
-import { ISSUER_DEFAULT, issuerKeyOf } from '../system/home';
+import { issuerKeyOf } from '../system/home';
 import { isAlive } from '../system/is-alive';
 import { readSystemFile } from '../system/system-file';
 

@@ -1,4 +1,5 @@
 import { HeraldError } from '@herald/errors';
+import { EnvironmentError } from '@herald/service';
 import { AdviceError } from '../advice-error';
 
 /**
@@ -19,7 +20,7 @@ function fieldsOf(error: unknown): Record<string, unknown> {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof AdviceError) return error.message;
+  if (error instanceof AdviceError || error instanceof EnvironmentError) return error.message;
   const taken = /EADDRINUSE: address already in use ([\w.:]+)/.exec(error instanceof Error ? error.message : '')?.[1];
   if (taken !== undefined)
     return `${taken} is taken by another program. Choose another --port-base, or 0 for free ports.`;

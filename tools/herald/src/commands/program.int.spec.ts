@@ -37,7 +37,7 @@ describe('the command line where no Herald runs', () => {
 
   const home = () => join(folder, 'home');
   const run = async (...words: string[]) => {
-    await program({ environment: {}, home: home() }).parseAsync(['node', 'herald', ...words]);
+    await program({ environment: {}, inherited: {}, home: home() }).parseAsync(['node', 'herald', ...words]);
     return { ...written, exitCode: process.exitCode };
   };
 
@@ -109,7 +109,7 @@ describe('the command line where no Herald runs', () => {
     const environment = {
       ...{ HERALD_TEMPLATE_URL: address, HERALD_CONFIGURATION_URL: address, HERALD_DISPATCH_URL: address },
     };
-    await program({ environment, home: home() }).parseAsync(['node', 'herald', 'quota', 'show']);
+    await program({ environment, inherited: {}, home: home() }).parseAsync(['node', 'herald', 'quota', 'show']);
     expect(written.err).toMatch(/^There are no keys in /);
     expect(existsSync(home())).toBe(false);
   });

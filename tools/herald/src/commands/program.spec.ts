@@ -14,7 +14,7 @@ function quietProgram() {
     command.exitOverride().configureOutput({ writeOut: keep, writeErr: keep });
     command.commands.forEach(quiet);
   };
-  const root = program({ environment: {}, home: '/nowhere' });
+  const root = program({ environment: {}, inherited: {}, home: '/nowhere' });
   quiet(root);
   const run = async (...words: string[]) => {
     const outcome: unknown = await root.parseAsync(['node', 'herald', ...words]).then(

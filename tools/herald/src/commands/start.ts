@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
-import { runUntilSignal, type Environment } from '@herald/service';
+import { runUntilSignal, type Running } from '@herald/service';
 import { connect } from '../client/connect';
+import { startDistributed, TWO_OF_EACH } from '../distributed/start-distributed';
 import { makeSampleOrganisation } from '../sample/organisation';
 import { startSystem, type SystemSettings } from '../system/start-system';
 import type { SystemFile } from '../system/system-file';
+import type { CommandContext } from './context';
 import { greeting } from './greeting';
 
 const SAMPLE_ORG = 'sample';
@@ -15,6 +17,7 @@ export interface StartOptions {
   simulatorFaults: string;
   simulatorOutcomes: string;
   kafka: boolean;
+  distributed: boolean;
   sample: boolean;
 }
 
@@ -22,15 +25,16 @@ export interface StartOptions {
  * Runs all of Herald until a signal comes, and says how to send once it runs. A signal that comes before waits for the
  * start, and then stops all of it: PostgreSQL and the simulator would stay.
  */
-export async function start(options: StartOptions, environment: Environment): Promise<void> {
-  const settings: SystemSettings = {
-    home: resolve(options.home),
-    portBase: options.portBase,
-    environment,
-    kafka: options.kafka,
-    simulator: { faults: options.simulatorFaults, outcomes: options.simulatorOutcomes },
-  };
-  const starting = startSystem(settings);
+export async function start(
+  options: StartOptions,
+  { environment, inherited }: Pick<CommandContext, 'environment' | 'inherited'>,
+): Promise<void> {
+  const home = resolve(options.home);
+  const shared = { home, portBase: options.portBase, environment };
+  const simulator = { faults: options.simulatorFaults, outcomes: options.simulatorOutcomes };
+  const starting: Promise<Running & { file: SystemFile }> = options.distributed
+    ? startDistributed({ ...shared, inherited, simulator, replicas: TWO_OF_EACH })
+    : startSystem({ ...shared, simulator, kafka: options.kafka });
   let isStopping = false;
   const stop = async () => {
     isStopping = true;
@@ -41,7 +45,7 @@ export async function start(options: StartOptions, environment: Environment): Pr
   const ended = runUntilSignal({ stop });
   const { file } = await starting;
   try {
-    if (options.sample && !isStopping) await greet(settings, file);
+    if (options.sample && !isStopping) await greet({ home, environment }, file);
   } catch (error) {
     // Whoever interrupts needs not hear which call that broke.
     if (!isStopping) {
@@ -54,7 +58,10 @@ export async function start(options: StartOptions, environment: Environment): Pr
   process.exit();
 }
 
-async function greet({ home, environment }: SystemSettings, file: SystemFile): Promise<void> {
+async function greet(
+  { home, environment }: Pick<SystemSettings, 'home' | 'environment'>,
+  file: SystemFile,
+): Promise<void> {
   const connection = await connect(home, environment, {
     org: SAMPLE_ORG,
     scopes: ['configure', 'read'],

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,9 +13,10 @@ import { patiently, sendContacts, type SentRequest } from '../client/send-contac
 import { sampleContacts, type SampleContact } from '../sample/contacts';
 import { makeSampleOrganisation } from '../sample/organisation';
 import { stopSimulator } from '../system/simulator-process';
+import type { SystemFile } from '../system/system-file';
 import { acceptedOf, discrepancies, type Findings } from './compare';
 import { heraldProcess, type HeraldProcess } from './herald-process';
-import { openPositions } from './open-positions';
+import { openPositions, sendingProcess } from './open-positions';
 import { tableOf } from './print';
 import { simulatorControl } from './simulator-control';
 
@@ -26,6 +27,8 @@ export interface DemoSettings {
   killAt: number | undefined;
   /** Send events over Kafka and not within the process. */
   kafka: boolean;
+  /** Run each service as processes of their own, and kill some of them instead of all. */
+  distributed: boolean;
   simulatorFaults: string;
   /** A home to use and keep, instead of a fresh one that goes when all went well. */
   home: string | undefined;
@@ -49,6 +52,7 @@ const INTERRUPTED_EXIT_CODE = 130;
 export async function demo(settings: DemoSettings): Promise<boolean> {
   const { print } = settings;
   const home = settings.home ?? (await mkdtemp(join(tmpdir(), 'herald-demo-')));
+  await mkdir(home, { recursive: true });
   const isFresh = settings.home === undefined;
   const story = new Story(home, settings);
   let isInterrupted = false;
@@ -149,9 +153,10 @@ class Story {
   }
 
   async #start(): Promise<void> {
-    const { simulatorFaults, killAt, kafka } = this.#settings;
+    const { simulatorFaults, killAt, kafka, distributed } = this.#settings;
     const flags = simulatorFaults === '' ? [] : ['--simulator-faults', simulatorFaults];
     if (kafka) flags.push('--kafka');
+    if (distributed) flags.push('--distributed');
     // With a provider that delivers everything, whatever is not delivered after a kill is Herald's fault.
     if (killAt !== undefined) flags.push('--simulator-outcomes', 'delivered=1');
     if (this.#ending) throw new Error('the demo has ended');
@@ -208,12 +213,26 @@ class Story {
       if (isLast) throw new AdviceError(`The provider got ${received} messages and no more. Choose a lower --kill-at.`);
       await pause(20);
     }
+    const { postgres } = file.ports;
+    const killed = this.#settings.distributed ? await this.#killSome(file) : await this.#killAll();
+    this.#openAtKill = await openPositions(this.#home, postgres);
+    print(`Killed ${killed} with SIGKILL after ${killAt} receipts; ${this.#openAtKill} messages were under way.`);
+    if (!this.#settings.distributed) await this.#start();
+  }
+
+  async #killAll(): Promise<string> {
     await this.#herald?.kill();
-    this.#openAtKill = await openPositions(this.#home, file.ports.postgres);
-    print(
-      `Killed Herald with SIGKILL after ${killAt} receipts; ${this.#openAtKill} messages were under way. Starting it again …`,
+    return 'Herald';
+  }
+
+  /** Kills who sends, one who takes callbacks, and one who announces what was configured; their keeper starts them anew. */
+  async #killSome({ processes = {}, ports }: SystemFile): Promise<string> {
+    const sending = await sendingProcess(this.#home, ports.postgres);
+    const victims = Object.entries(processes).filter(
+      ([name, pid]) => pid !== undefined && (pid === sending || ['gateway-1', 'configuration-1'].includes(name)),
     );
-    await this.#start();
+    for (const [, pid] of victims) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    return victims.map(([name]) => name).join(', ');
   }
 
   async #isAllOut(): Promise<boolean> {

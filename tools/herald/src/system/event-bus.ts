@@ -1,8 +1,7 @@
-import { inProcessBus, kafkaBus, type Bus, type DeliveryFault } from '@herald/bus';
+import { inProcessBus, type Bus, type KafkaConnection } from '@herald/bus';
 import { startLocalBroker } from '@herald/local-kafka';
 import { insideTransaction } from '@herald/postgres';
-import { systemClock, type Parts } from '@herald/service';
-import { counter, logger } from '@herald/telemetry';
+import { openKafkaBus, reportFault, systemClock, type Parts } from '@herald/service';
 import { deadLetterStore } from './dead-letters';
 
 /** What the one-process system's bus is opened with. */
@@ -12,47 +11,23 @@ export interface EventBusSettings {
   /** Partitions of each topic: the shards. */
   shards: number;
   /** The brokers to use; without them and without a local broker the bus is in the process. */
-  brokers: readonly string[] | undefined;
+  kafka: KafkaConnection | undefined;
   /** Where a local broker keeps its records, if one is to be started. */
   brokerDirectory: string | undefined;
 }
 
-const log = logger('bus');
-
 /** Opens the bus: over the brokers that are named, over one that is started here, or in the process. */
 export async function openEventBus(parts: Parts, settings: EventBusSettings): Promise<Bus> {
-  const { brokers, brokerDirectory } = settings;
-  if (brokers !== undefined) return overKafka(parts, brokers, settings);
+  const { kafka, brokerDirectory, shards } = settings;
+  if (kafka !== undefined) return openKafkaBus(parts, { connection: kafka, partitions: shards });
   if (brokerDirectory === undefined) return inTheProcess(parts, settings);
   const local = await parts.add(() => startLocalBroker({ directory: brokerDirectory }));
-  return overKafka(parts, [local.broker], settings);
+  const connection = { brokers: [local.broker], clientId: 'herald' };
+  return openKafkaBus(parts, { connection, partitions: shards });
 }
 
 async function inTheProcess(parts: Parts, { databaseUrl, shards }: EventBusSettings): Promise<Bus> {
   const deadLetters = await parts.add(() => deadLetterStore(databaseUrl));
-  const options = { partitions: shards, deadLetters, clock: systemClock, forbidden: insideTransaction, onFault };
-  return parts.add(() => Promise.resolve(inProcessBus(options)));
-}
-
-function overKafka(parts: Parts, brokers: readonly string[], { shards }: EventBusSettings): Promise<Bus> {
-  return parts.add(() =>
-    kafkaBus({
-      connection: { brokers, clientId: 'herald' },
-      ...{ partitions: shards },
-      ...{ clock: systemClock, forbidden: insideTransaction, onFault, onDead },
-      onTrouble: (error) => log.warn('A consumer failed and starts again.', { error }),
-    }),
-  );
-}
-
-function onFault({ topic, group, tries, next, error, recordIds }: DeliveryFault): void {
-  counter('herald.bus.fault').add(recordIds.length, { next });
-  log.warn('A record could not be handled.', { topic, group, tries, next, error });
-}
-
-/** A consumer that is dead leaves its records lying: the process ends in order, and whoever runs it starts it anew. */
-function onDead(error: Error): void {
-  log.error('A consumer will not work again, so the process ends.', { error });
-  process.exitCode = 1;
-  process.kill(process.pid, 'SIGTERM');
+  const options = { partitions: shards, deadLetters, clock: systemClock, forbidden: insideTransaction };
+  return parts.add(() => Promise.resolve(inProcessBus({ ...options, onFault: reportFault })));
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EnvironmentError } from '@herald/service';
 import { AdviceError } from '../advice-error';
 import { openHome, publicHalf, replaceFile } from './home';
 
@@ -48,7 +49,7 @@ describe('a home', () => {
 
   it('makes no master key where one is named: with another, what was sealed could not be read', async () => {
     const opening = openHome(folder, join(folder, 'master-key'));
-    await expect(opening).rejects.toThrow(AdviceError);
+    await expect(opening).rejects.toThrow(EnvironmentError);
     await expect(opening).rejects.toThrow(`${join(folder, 'master-key')} cannot be read (ENOENT).`);
     expect(await readdir(folder)).toEqual(['keys']);
   });
@@ -66,7 +67,7 @@ describe('a home', () => {
       const file = join(folder, 'master-key');
       await writeFile(file, text);
       const opening = openHome(folder, file);
-      await expect(opening).rejects.toThrow(AdviceError);
+      await expect(opening).rejects.toThrow(EnvironmentError);
       await expect(opening).rejects.toThrow('32 bytes in hexadecimal');
     },
   );

@@ -3,8 +3,9 @@ import { access, constants, link, mkdir, readFile, rename, rm, writeFile } from 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
-import { AdviceError } from '../advice-error';
 import { SERVICE_NAMES, type ServiceName } from '@herald/grpc';
+import { readMasterKey } from '@herald/service';
+import { AdviceError } from '../advice-error';
 
 /** The folder of one installation, and the keys in it. Nobody but its owner may read it. */
 export interface Home {
@@ -12,6 +13,7 @@ export interface Home {
   /** Signs users' tokens. */
   issuerKey: JWK;
   serviceKeys: Readonly<Record<ServiceName, JWK>>;
+  masterKeyFile: string;
   /** 32 bytes that seal credentials. */
   masterKey: Buffer;
 }
@@ -19,15 +21,12 @@ export interface Home {
 /** Where a home is when nobody names one. */
 export const HOME_DEFAULT = join(homedir(), '.herald');
 
-/** The issuer and audience of tokens where the environment names no other. */
-export const ISSUER_DEFAULT = 'herald';
-
 const MASTER_KEY_BYTES = 32;
 const ISSUER = 'issuer';
 
 /**
  * Opens a home, and makes what is missing: the folder and its keys, once and for all. A master key that is named
- * elsewhere is not made. Throws AdviceError where it cannot be read or the folder cannot be written.
+ * elsewhere is not made. Throws AdviceError where the folder cannot be written, EnvironmentError without a master key.
  */
 export async function openHome(directory: string, masterKeyFile?: string): Promise<Home> {
   await makeFolders(directory);
@@ -37,11 +36,13 @@ export async function openHome(directory: string, masterKeyFile?: string): Promi
       async (name) => [name, await signingKey(keyFile(`service-${name}.json`), `service-${name}`)] as const,
     ),
   );
+  const ownOrNamed = await masterKeyFileOf(masterKeyFile, keyFile('master'));
   return {
     directory,
     issuerKey: await signingKey(keyFile(`${ISSUER}.json`), ISSUER),
     serviceKeys: Object.fromEntries(services) as Record<ServiceName, JWK>,
-    masterKey: await masterKeyIn(masterKeyFile, keyFile('master')),
+    masterKeyFile: ownOrNamed,
+    masterKey: await readMasterKey(ownOrNamed),
   };
 }
 
@@ -52,6 +53,11 @@ export async function issuerKeyOf(directory: string): Promise<JWK> {
   throw new AdviceError(
     `There are no keys in ${directory} to sign a token with. Name the --home of a Herald, or a token by HERALD_TOKEN_FILE.`,
   );
+}
+
+/** Where a home keeps the key of a service. */
+export function serviceKeyFileOf({ directory }: Home, service: ServiceName): string {
+  return keyFileOf(directory, `service-${service}.json`);
 }
 
 const keyFileOf = (directory: string, name: string) => join(directory, 'keys', name);
@@ -67,18 +73,11 @@ async function makeFolders(directory: string): Promise<void> {
   }
 }
 
-async function masterKeyIn(named: string | undefined, own: string): Promise<Buffer> {
-  const text =
-    named === undefined
-      ? await kept(own, () => Promise.resolve(randomBytes(MASTER_KEY_BYTES).toString('hex')))
-      : await readFile(named, 'utf8').catch(({ code }: NodeJS.ErrnoException) => {
-          throw new AdviceError(`${named} cannot be read (${code}). Let HERALD_MASTER_KEY_FILE name the master key.`);
-        });
-  const masterKey = Buffer.from(text.trim(), 'hex');
-  if (masterKey.length === MASTER_KEY_BYTES) return masterKey;
-  throw new AdviceError(
-    'The master key file does not hold 32 bytes in hexadecimal. `openssl rand -hex 32` makes some.',
-  );
+/** A key that is named is read where it is; only where none is named does the home have one of its own. */
+async function masterKeyFileOf(named: string | undefined, own: string): Promise<string> {
+  if (named !== undefined) return named;
+  await kept(own, () => Promise.resolve(randomBytes(MASTER_KEY_BYTES).toString('hex')));
+  return own;
 }
 
 /** The public half of a signing key, as a key set holds it. */

@@ -43,7 +43,7 @@ function listening(port: number): Promise<Server> {
 }
 
 /** Ports that nobody listens on; all are held at once, so that none is found twice. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listening(0)));
   const ports = servers.map((server) => {
     const address = server.address();

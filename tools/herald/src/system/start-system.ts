@@ -4,8 +4,11 @@ import * as conversationService from '@herald/conversation-service';
 import * as dispatchService from '@herald/dispatch-service';
 import * as templateService from '@herald/template-service';
 import * as webhookGateway from '@herald/webhook-gateway';
-import { migrate, provision, startLocalServer } from '@herald/postgres';
 import {
+  databaseUrlOf,
+  ISSUER_DEFAULT,
+  kafkaConnectionOf,
+  SHARDS_DEFAULT,
   startInOrder,
   systemClock,
   type Environment,
@@ -15,12 +18,11 @@ import {
   type Running,
 } from '@herald/service';
 import type { ServiceName } from '@herald/grpc';
-import { logger, startTelemetry } from '@herald/telemetry';
-import { busMigrations } from './dead-letters';
+import { startTelemetry } from '@herald/telemetry';
+import { lockedPostgres, prepareBusDatabase, prepareDatabases } from './database';
 import { openEventBus } from './event-bus';
-import { lockHome } from './home-lock';
-import { ISSUER_DEFAULT, openHome, publicHalf, type Home } from './home';
-import { assertFree, choosePorts } from './ports';
+import { openHome, publicHalf, type Home } from './home';
+import { choosePorts } from './ports';
 import { simulatorProcess, type SimulatorProcess } from './simulator-process';
 import { readSystemFile, removeSystemFile, writeSystemFile, type SystemFile, type SystemPorts } from './system-file';
 
@@ -35,15 +37,16 @@ export interface SystemSettings {
   simulator: { faults: string; outcomes: string } | undefined;
 }
 
+/** An environment that names a database for every service. */
+type Databases = Environment & { HERALD_DATABASE_URL: string };
+
 /** The connections of one process: 46 of the 60 it may have at most. */
 const POOLS = {
   template: { poolMax: 8, workerPoolMax: 2 },
   configuration: { poolMax: 8, workerPoolMax: 2 },
   dispatch: { poolMax: 14, workerPoolMax: 8 },
 };
-const SHARDS_DEFAULT = 12;
 const HOST = '127.0.0.1';
-const log = logger('herald');
 
 /**
  * Starts all of Herald in this process, over the home's own PostgreSQL or the one named, with the simulator in a
@@ -66,11 +69,16 @@ async function startParts(parts: Parts, settings: SystemSettings): Promise<Syste
   const { environment } = settings;
   const home = await openHome(settings.home, environment.HERALD_MASTER_KEY_FILE);
   const ports = await choosePorts(settings.portBase, await readSystemFile(home.directory));
-  const { url } = await parts.add(() => lockedPostgres(environment.HERALD_DATABASE_URL, home, ports));
-  await prepareDatabase(url);
-  await parts.add(() => startTelemetry({ serviceName: 'herald', metricsPort: ports.metrics }));
+  const { directory } = home;
+  const { url } = await parts.add(() =>
+    lockedPostgres(environment.HERALD_DATABASE_URL, { directory, port: ports.postgres }),
+  );
+  const databases = { ...environment, HERALD_DATABASE_URL: url };
+  await prepareDatabases(databases);
+  await prepareBusDatabase(url);
+  await parts.add(() => startTelemetry({ serviceName: 'herald', metricsAddress: `${HOST}:${ports.metrics}` }));
   const simulator = await startSimulator(parts, settings, ports);
-  await startServices(parts, { settings, home, ports, url });
+  await startServices(parts, { settings, home, ports, databases });
   const at = (port: number) => `${HOST}:${port}`;
   const file: SystemFile = {
     pid: process.pid,
@@ -92,45 +100,6 @@ async function startParts(parts: Parts, settings: SystemSettings): Promise<Syste
   return file;
 }
 
-/**
- * The database of the home, held for this system. Its server belongs to whoever has the lock: a second system is refused
- * here, and must not stop what the first one works with.
- */
-async function lockedPostgres(
-  named: string | undefined,
-  { directory }: Home,
-  ports: SystemPorts,
-): Promise<Running & { url: string }> {
-  if (named !== undefined) return { url: named, stop: (await lockHome(named, directory)).stop };
-  const { postgres: port } = ports;
-  const server = await startLocalServer({ directory: join(directory, 'postgres'), port }).catch(async (error) => {
-    // The likeliest reason: the PostgreSQL of another home has the port.
-    await assertFree(port);
-    throw error;
-  });
-  const lock = await lockHome(server.url, directory);
-  if (server.adopted) log.info('A PostgreSQL that an earlier Herald left behind was taken over.');
-  // The server goes first: whoever got the lock before that would adopt a server that is about to end.
-  const stop = async () => {
-    await server.stop();
-    await lock.stop();
-  };
-  return { url: server.url, stop };
-}
-
-async function prepareDatabase(adminUrl: string): Promise<void> {
-  const schemas = [
-    { service: 'bus', migrations: busMigrations },
-    { service: 'template', migrations: templateService.migrations },
-    { service: 'configuration', migrations: configurationService.migrations },
-    { service: 'dispatch', migrations: dispatchService.migrations },
-  ];
-  for (const { service, migrations } of schemas) {
-    await provision({ adminUrl, service });
-    await migrate({ adminUrl, service, migrations });
-  }
-}
-
 async function startSimulator(
   parts: Parts,
   settings: SystemSettings,
@@ -144,13 +113,24 @@ async function startSimulator(
 /** The five services, in the order in which they need each other; the gateway last, when all it leads to is there. */
 async function startServices(
   parts: Parts,
-  { settings, home, ports, url }: { settings: SystemSettings; home: Home; ports: SystemPorts; url: string },
+  {
+    settings,
+    home,
+    ports,
+    databases,
+  }: { settings: SystemSettings; home: Home; ports: SystemPorts; databases: Databases },
 ): Promise<void> {
   const { environment } = settings;
   const shards = environment.HERALD_SHARDS ?? SHARDS_DEFAULT;
+  const isKafkaNamed = environment.HERALD_KAFKA_BROKERS !== undefined;
   const bus = await openEventBus(parts, {
-    ...{ databaseUrl: url, shards, brokers: environment.HERALD_KAFKA_BROKERS },
+    ...{ databaseUrl: databases.HERALD_DATABASE_URL, shards },
+    kafka: isKafkaNamed ? await kafkaConnectionOf(environment, 'herald') : undefined,
     brokerDirectory: settings.kafka ? join(home.directory, 'kafka') : undefined,
+  });
+  const databaseOf = (service: keyof typeof POOLS) => ({
+    url: databaseUrlOf(service, databases) ?? databases.HERALD_DATABASE_URL,
+    ...POOLS[service],
   });
   const shared = { bus, clock: systemClock };
   const identityOf = (service: ServiceName) => identityFor(service, home, environment);
@@ -162,13 +142,13 @@ async function startServices(
   const [templateUrl, configurationUrl] = [`${HOST}:${ports.template}`, `${HOST}:${ports.configuration}`];
   const publicUrl = publicUrlOf(settings, ports);
   await parts.add(() =>
-    templateService.start({ grpc: grpc('template', ports.template), database: { url, ...POOLS.template } }, shared),
+    templateService.start({ grpc: grpc('template', ports.template), database: databaseOf('template') }, shared),
   );
   await parts.add(() =>
     configurationService.start(
       {
         grpc: grpc('configuration', ports.configuration),
-        database: { url, ...POOLS.configuration },
+        database: databaseOf('configuration'),
         ...{ templateUrl, publicUrl, masterKey: home.masterKey },
       },
       shared,
@@ -179,7 +159,7 @@ async function startServices(
       {
         // One channelz shows all servers of a process.
         grpc: { ...grpc('dispatch', ports.dispatch), internalAddress: `${HOST}:${ports.channelz}` },
-        database: { url, ...POOLS.dispatch },
+        database: databaseOf('dispatch'),
         ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, ownsAll: true },
       },
       shared,

@@ -8,10 +8,12 @@ export interface SystemFile {
   /** The port below the others, or 0 where free ones were taken. */
   portBase: number;
   ports: SystemPorts;
-  /** `host:port` of each gRPC service. */
+  /** Where each gRPC service is, as a client takes it: `host:port`, or a list of its replicas. */
   services: { template: string; configuration: string; dispatch: string; conversation: string };
   publicUrl: string;
   simulator: { url: string; control: string } | undefined;
+  /** The process ids of the replicas, by name, where each service has processes of its own. */
+  processes?: Readonly<Record<string, number | undefined>>;
 }
 
 /** The ports that a system listens on. */
