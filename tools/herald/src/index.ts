@@ -1,4 +1,7 @@
-/** What the end-to-end specs take from the command line: its clients, its ports and its sample organisation. */
-export type { Connection } from './client/connect';
+/** What the end-to-end specs and the chaos runs take from the command line: its clients, systems and sample organisation. */
+export { connect, type Connection } from './client/connect';
 export { choosePorts } from './system/ports';
 export { makeSampleOrganisation, type SampleOrganisation } from './sample/organisation';
+export { simulatorControl } from './demo/simulator-control';
+export { startDistributed, TWO_OF_EACH, type DistributedSystem } from './distributed/start-distributed';
+export type { ReplicaCounts } from './distributed/replicas';

@@ -4,6 +4,12 @@ import type { ReceiptSummary } from '@herald/simulator';
 export type Receipts = Required<Pick<ReceiptSummary, 'receipts' | 'byMessage' | 'byStatus'>>;
 
 const IDLE_TIMEOUT_MS = 60_000;
+const RECEIPTS_PER_PAGE = 10_000;
+
+interface ReceiptPage {
+  receipts: { messageId: string | null; acceptedAt: string }[];
+  next: string | null;
+}
 
 /** Asks a simulator, by its control API, what it accepted. Its word is what the ledger is compared with. */
 export function simulatorControl(url: string) {
@@ -14,6 +20,17 @@ export function simulatorControl(url: string) {
   };
   return {
     receipts: () => ask<Receipts>('/receipts/summary?byMessage=true'),
+    /** Every message of Herald's that it has accepted, and when, in that order. */
+    all: async (): Promise<{ messageId: string; receivedAtMs: number }[]> => {
+      const all: { messageId: string; receivedAtMs: number }[] = [];
+      for (let after: string | null = '0'; after !== null;) {
+        const page: ReceiptPage = await ask(`/receipts?limit=${RECEIPTS_PER_PAGE}&after=${after}`);
+        for (const { messageId, acceptedAt } of page.receipts)
+          if (messageId !== null) all.push({ messageId, receivedAtMs: Date.parse(acceptedAt) });
+        after = page.next;
+      }
+      return all;
+    },
     /** How many messages it has accepted so far. */
     received: async () => (await ask<ReceiptSummary>('/receipts/summary')).receipts,
     /** Resolves when no status and no callback is pending any more. */

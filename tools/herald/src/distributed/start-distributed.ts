@@ -27,6 +27,9 @@ export interface DistributedSettings {
 /** All of Herald, each service several processes. */
 export interface DistributedSystem extends Running {
   file: SystemFile;
+  /** Where each process listens. */
+  replicas: readonly Replica[];
+  /** What keeps each of them running, by name. */
   processes: ReadonlyMap<string, KeptProcess>;
 }
 
@@ -93,7 +96,7 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
   });
   isUp = true;
   await writeSystemFile(directory, file());
-  return { file: file(), processes };
+  return { file: file(), replicas, processes };
 }
 
 /** Stopped in the reverse order: whoever calls before whoever is called, and first of all the gateway, whom providers call. */
