@@ -39,7 +39,10 @@ export interface Subscription {
    * such a handler does nothing but drop what it keeps in memory.
    */
   sharing?: 'shared' | 'each-replica';
-  /** Told which partitions of the topic this replica has, all of them, whenever that may have changed. */
+  /**
+   * Told which partitions of the topic this replica has, all of them, whenever that may have changed: once it has joined,
+   * before the first record of them, and at every rebalance. Nothing is told at the end. It must not throw.
+   */
   onAssigned?: (partitions: readonly number[]) => void;
   /**
    * Handles records of one partition, in order. To resolve says that their effect is durable; to throw asks for them

@@ -59,8 +59,9 @@ const records = (count: number) => Array.from({ length: count }, (_, at) => reco
 const idsOf = (list: readonly BusRecord[]) => list.map(({ id }) => id);
 
 busContract('inProcessBus', async (options) => {
-  const { bus, deadLetters } = setUp(options);
-  return { bus, partitions: 4, deadLetters: async () => deadLetters.letters, close: () => bus.stop() };
+  const { bus, deadLetters, faults } = setUp(options);
+  const letters = async () => deadLetters.letters;
+  return { bus, partitions: 4, deadLetters: letters, faults: () => faults, close: () => bus.stop() };
 });
 
 describe('inProcessBus', () => {

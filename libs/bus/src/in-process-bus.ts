@@ -103,7 +103,9 @@ class InProcessBus implements Bus {
     const signals = { stopping: this.#stopping.signal, overdue: this.#overdue.signal };
     this.#groups.push(new Group(subscription, { deadLetters, clock, onFault, retryDelaysMs, ...signals }));
     const all = Array.from({ length: this.#partitionsOf(topic) }, (_, partition) => partition);
-    queueMicrotask(() => subscription.onAssigned?.(all));
+    queueMicrotask(() => {
+      if (!this.#stopping.signal.aborted) subscription.onAssigned?.(all);
+    });
   }
 
   stop(): Promise<void> {

@@ -1,6 +1,7 @@
 import { describeWithKafka } from '@herald/testing';
 import { randomUUID } from 'node:crypto';
 import type { DeadLetter } from '../bus';
+import type { DeliveryFault } from '../delivery';
 import { busContract } from '../testing';
 import { kafkaClient } from './connect';
 import { letterFromMessage } from './dead-letter-topics';
@@ -13,21 +14,17 @@ describeWithKafka('kafkaBus', (kafka) => {
   busContract('kafkaBus', async ({ forbidden }) => {
     const connection = { brokers: [kafka().broker], clientId: `spec-${randomUUID()}` };
     const dead: Error[] = [];
+    const faults: DeliveryFault[] = [];
     const bus = await kafkaBus({
-      ...{
-        connection,
-        partitions: PARTITIONS,
-
-        clock,
-        onDead: (error) => dead.push(error),
-        onTrouble: () => undefined,
-      },
+      ...{ connection, partitions: PARTITIONS, clock },
+      ...{ onDead: (error) => dead.push(error), onTrouble: () => undefined, onFault: (fault) => faults.push(fault) },
       forbidden,
       retryDelaysMs: [10, 10, 10, 10],
     });
     return {
       bus,
       partitions: PARTITIONS,
+      faults: () => faults,
       deadLetters: () => lettersOf(kafka().broker),
       close: async () => {
         await bus.stop();

@@ -131,6 +131,7 @@ class BusOverKafka implements Bus {
       ...{ kafka: this.#kafka, groupId, clock, onFault, onTrouble, retryDelaysMs },
       onDead: (error) => this.#die(error),
       deadLetters: this.#deadLetters(),
+      endsOf: (topic) => this.#admin.fetchTopicOffsets(topic),
       brokerAnswers: () => this.#brokerAnswers(),
       ...{ stopping: this.#stopping.signal, overdue: this.#overdue.signal },
     });

@@ -5,6 +5,7 @@ import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Subscription } from '../bus';
 import { Delivery, type DeliveryPorts } from '../delivery';
 import { BATCH_RECORDS_MAX } from '../lane';
+import { ownPlaces, type Places } from './places';
 import { beginTurn } from './turn';
 import { watchdog } from './watchdog';
 import { fromMessage, type ReadMessage } from './wire';
@@ -29,6 +30,8 @@ export interface SubscriberPorts extends DeliveryPorts {
   kafka: Kafka;
   /** The consumer's group at the broker. */
   groupId: string;
+  /** The end of each partition of a topic as it is now: the offset that the next record gets. */
+  endsOf(topic: string): Promise<readonly { partition: number; offset: string }[]>;
   brokerAnswers(): Promise<boolean>;
   /** Told when this consumer failed and starts again. */
   onTrouble(error: Error): void;
@@ -64,15 +67,17 @@ export function subscriber(subscription: Subscription, ports: SubscriberPorts): 
   const guard = watchdog({ ...ports, monotonicMs: () => ports.clock.monotonicMs() });
   for (const sign of [consumer.events.GROUP_JOIN, consumer.events.HEARTBEAT, consumer.events.FETCH])
     consumer.on(sign, () => guard.hear());
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
-    subscription.onAssigned?.(payload.memberAssignment[subscription.topic] ?? []),
-  );
+  const { topic, sharing } = subscription;
+  const places = sharing === 'each-replica' ? ownPlaces(consumer, topic, ports.endsOf) : undefined;
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    if (!ports.stopping.aborted) subscription.onAssigned?.(payload.memberAssignment[topic] ?? []);
+  });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (ports.stopping.aborted) return;
     if (payload.restart) ports.onTrouble(payload.error);
     else ports.onDead(payload.error);
   });
-  const joined = run(consumer, subscription, ports);
+  const joined = run(consumer, { subscription, places }, ports);
   return {
     stop: async () => {
       guard.stop();
@@ -82,10 +87,17 @@ export function subscriber(subscription: Subscription, ports: SubscriberPorts): 
   };
 }
 
+/** What is consumed, and from where, if that is not for the broker to remember. */
+interface Wish {
+  subscription: Subscription;
+  places: Places | undefined;
+}
+
 /** Begins to consume, and begins again while the broker is away: kafkajs restarts only what once ran. */
-async function run(consumer: Consumer, subscription: Subscription, ports: SubscriberPorts): Promise<void> {
+async function run(consumer: Consumer, wish: Wish, ports: SubscriberPorts): Promise<void> {
   const outside = AsyncLocalStorage.snapshot();
-  const work = batchWork(subscription, ports);
+  const work = batchWork(wish, ports);
+  const { topic } = wish.subscription;
   const options = {
     ...{ eachBatchAutoResolve: false, partitionsConsumedConcurrently: PARTITIONS_AT_ONCE },
     ...{ autoCommitThreshold: COMMIT_RECORDS, autoCommitInterval: COMMIT_EVERY_MS },
@@ -94,7 +106,8 @@ async function run(consumer: Consumer, subscription: Subscription, ports: Subscr
   while (!ports.stopping.aborted) {
     try {
       await consumer.connect();
-      await consumer.subscribe({ topic: subscription.topic, fromBeginning: subscription.sharing !== 'each-replica' });
+      await wish.places?.begin();
+      await consumer.subscribe({ topic, fromBeginning: true });
       if (!ports.stopping.aborted) await consumer.run(options);
       return;
     } catch (error) {
@@ -104,7 +117,7 @@ async function run(consumer: Consumer, subscription: Subscription, ports: Subscr
   }
 }
 
-function batchWork(subscription: Subscription, ports: SubscriberPorts) {
+function batchWork({ subscription, places }: Wish, ports: SubscriberPorts) {
   const ours = (stopping: AbortSignal) => new Delivery(subscription, { ...ports, stopping });
   const refusing = { ...subscription, handler: async () => Promise.reject(malformed()) };
   const foreign = (stopping: AbortSignal) =>
@@ -119,9 +132,14 @@ function batchWork(subscription: Subscription, ports: SubscriberPorts) {
         if (turn.signal.aborted || !payload.isRunning() || payload.isStale()) break;
         const delivery = chunk[0]?.lacks.length === 0 ? ours(turn.signal) : foreign(turn.signal);
         const offsets = chunk.map(({ offset }) => offset).values();
+        const done = () => {
+          const offset = offsets.next().value ?? '';
+          resolveOffset(offset);
+          places?.done(batch.partition, offset);
+        };
         await delivery.deliver(
           chunk.map(({ record }) => record),
-          () => resolveOffset(offsets.next().value ?? ''),
+          done,
         );
         await commitOffsetsIfNecessary();
       }
