@@ -6,3 +6,5 @@ export type { DeliveryFault } from './delivery';
 export { kafkaBus } from './kafka/kafka-bus';
 export type { KafkaBusOptions } from './kafka/kafka-bus';
 export type { KafkaConnection } from './kafka/connect';
+export type { DeadLetterDesk, KeptLetter, LetterPlace, LetterSelection, Redriven } from './dead-letter-desk';
+export { kafkaDeadLetters } from './kafka/kafka-dead-letters';

@@ -1,1 +1,1 @@
-export { startLocalBroker, stopLocalBroker } from './local-broker';
+export { runningLocalBroker, startLocalBroker, stopLocalBroker } from './local-broker';

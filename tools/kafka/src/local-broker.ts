@@ -52,6 +52,12 @@ export async function startLocalBroker({
   };
 }
 
+/** Where the broker listens that runs over a folder, as `host:port`; undefined where none runs. */
+export async function runningLocalBroker(directory: string): Promise<string | undefined> {
+  const running = await runningBroker(directory);
+  return running && `127.0.0.1:${running.port}`;
+}
+
 /** Stops the broker that runs over a folder, if one does. */
 export async function stopLocalBroker(directory: string): Promise<void> {
   const running = await runningBroker(directory);

@@ -111,7 +111,8 @@ class BusOverKafka implements Bus {
   async #start(subscription: Subscription, name: string): Promise<Subscriber> {
     if (subscription.sharing !== 'each-replica') {
       const letters = deadLetterTopic(subscription.topic, subscription.group);
-      await setUpTopics(this.#admin, { [letters]: { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS } });
+      const setting = { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS, isCompacted: true };
+      await setUpTopics(this.#admin, { [letters]: setting });
       return this.#subscriber(subscription, name);
     }
     // A group that nobody shares and that ends with its only member; what a killed one leaves, the broker forgets in a week.

@@ -7,6 +7,8 @@ const DAY_MS = 86_400_000;
 export interface TopicSetting {
   partitions: number;
   retentionMs: number;
+  /** Whether of the records of one key only the newest is kept, and none once that is empty. */
+  isCompacted?: boolean;
 }
 
 /** Copies of each partition, or as many as there are brokers; with three one may be away, and two must have a record. */
@@ -65,11 +67,12 @@ async function partitionsOf(admin: Pick<Admin, 'fetchTopicMetadata'>, topics: st
   }
 }
 
-function configOf(topic: string, { partitions, retentionMs }: TopicSetting, replicas: number): ITopicConfig {
+function configOf(topic: string, setting: TopicSetting, replicas: number): ITopicConfig {
+  const { partitions, retentionMs, isCompacted = false } = setting;
   return {
     ...{ topic, numPartitions: partitions, replicationFactor: replicas },
     configEntries: [
-      { name: 'cleanup.policy', value: 'delete' },
+      { name: 'cleanup.policy', value: isCompacted ? 'compact,delete' : 'delete' },
       { name: 'retention.ms', value: String(retentionMs) },
       { name: 'max.message.bytes', value: String(MESSAGE_BYTES_MAX) },
       { name: 'min.insync.replicas', value: replicas === REPLICAS_MAX ? '2' : '1' },

@@ -41,6 +41,14 @@ describe('the command line where no Herald runs', () => {
     return { ...written, exitCode: process.exitCode };
   };
 
+  it('says where dead letters may lie, and starts nothing to look for them', async () => {
+    const { err, exitCode: code } = await run('dlq', 'list');
+    expect(err).toBe(
+      `No Herald runs in ${home()}. Start one with "npm start", name its --home, or set HERALD_KAFKA_BROKERS or HERALD_DATABASE_URL.\n`,
+    );
+    expect([code, existsSync(home())]).toEqual([1, false]);
+  });
+
   it('says how to start one, and makes no home by asking', async () => {
     expect(await run('quota', 'show')).toEqual({
       out: '',

@@ -89,6 +89,7 @@ describe('the command line', () => {
     ['an argument', ['request', 'get'], "missing required argument 'id'", 'Usage: herald request get [options] <id>'],
     ['a number', ['demo', '--contacts', 'many'], "argument 'many' is invalid", 'whole number from 1 to 100000.'],
     ['a port', ['start', '--port-base', '65500'], "argument '65500' is invalid", 'whole number from 0 to 65490.'],
+    ['a page token', ['dlq', 'list', '--page-token', 'WzFd'], "argument 'WzFd' is invalid", 'the page before named.'],
     ['a lifetime', ['token', '--org', 'acme', '--ttl', '0'], "argument '0' is invalid", 'from 1 to 86400.'],
     ['an organisation', ['quota', 'show', '--org', ''], "argument '' is invalid", 'Write a name.'],
     [

@@ -4,6 +4,7 @@ import { demo } from '../demo/demo';
 import { SAMPLE_CONTACTS_MAX } from '../sample/contacts';
 import { prepareDatabases } from '../system/database';
 import { PORT_BASE_MAX } from '../system/ports';
+import { addDlq } from './add-dlq';
 import { addLocal } from './add-local';
 import { addSend } from './add-send';
 import { addVerbs } from './add-verbs';
@@ -26,6 +27,7 @@ export function program(context: CommandContext): Command {
   addMigrate(root, context);
   addVerbs(root, context);
   addSend(root, context);
+  addDlq(root, context);
   addLocal(root, context);
   return root;
 }

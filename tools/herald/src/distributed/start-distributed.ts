@@ -81,6 +81,7 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
       conversation: addressesOf('conversation', replicas),
     },
     simulator: { url: simulator.url, control: simulator.control },
+    brokers: env.HERALD_KAFKA_BROKERS,
     processes: Object.fromEntries([...processes].map(([name, { pid }]) => [name, pid])),
   });
   const gatewayPorts = replicas.filter(({ service }) => service === 'gateway').map(({ port }) => port);

@@ -78,7 +78,7 @@ async function startParts(parts: Parts, settings: SystemSettings): Promise<Syste
   await prepareBusDatabase(url);
   await parts.add(() => startTelemetry({ serviceName: 'herald', metricsAddress: `${HOST}:${ports.metrics}` }));
   const simulator = await startSimulator(parts, settings, ports);
-  await startServices(parts, { settings, home, ports, databases });
+  const { brokers } = await startServices(parts, { settings, home, ports, databases });
   const at = (port: number) => `${HOST}:${port}`;
   const file: SystemFile = {
     pid: process.pid,
@@ -92,6 +92,7 @@ async function startParts(parts: Parts, settings: SystemSettings): Promise<Syste
     },
     publicUrl: publicUrlOf(settings, ports),
     simulator: simulator && { url: simulator.url, control: simulator.control },
+    brokers,
   };
   await parts.add(async () => {
     await writeSystemFile(home.directory, file);
@@ -119,11 +120,11 @@ async function startServices(
     ports,
     databases,
   }: { settings: SystemSettings; home: Home; ports: SystemPorts; databases: Databases },
-): Promise<void> {
+): Promise<Pick<SystemFile, 'brokers'>> {
   const { environment } = settings;
   const shards = environment.HERALD_SHARDS ?? SHARDS_DEFAULT;
   const isKafkaNamed = environment.HERALD_KAFKA_BROKERS !== undefined;
-  const bus = await openEventBus(parts, {
+  const { bus, brokers, startRedriving } = await openEventBus(parts, {
     ...{ databaseUrl: databases.HERALD_DATABASE_URL, shards },
     kafka: isKafkaNamed ? await kafkaConnectionOf(environment, 'herald') : undefined,
     brokerDirectory: settings.kafka ? join(home.directory, 'kafka') : undefined,
@@ -176,6 +177,8 @@ async function startServices(
       shared,
     ),
   );
+  if (startRedriving) await parts.add(() => Promise.resolve(startRedriving()));
+  return { brokers };
 }
 
 function publicUrlOf({ environment }: SystemSettings, ports: SystemPorts): string {

@@ -12,6 +12,8 @@ export interface SystemFile {
   services: { template: string; configuration: string; dispatch: string; conversation: string };
   publicUrl: string;
   simulator: { url: string; control: string } | undefined;
+  /** The brokers that events go over, as HERALD_KAFKA_BROKERS names them; without them they stay in the process. */
+  brokers?: string | undefined;
   /** The process ids of the replicas, by name, where each service has processes of its own. */
   processes?: Readonly<Record<string, number | undefined>>;
 }
