@@ -8,3 +8,4 @@ export type { KafkaBusOptions } from './kafka/kafka-bus';
 export type { KafkaConnection } from './kafka/connect';
 export type { DeadLetterDesk, KeptLetter, LetterPlace, LetterSelection, Redriven } from './dead-letter-desk';
 export { kafkaDeadLetters } from './kafka/kafka-dead-letters';
+export { BrokerConnectionError } from './kafka/connection-error';

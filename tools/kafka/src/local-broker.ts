@@ -32,6 +32,15 @@ interface BrokerFile {
   version: string;
 }
 
+/** What a broker is secured with: it then listens with TLS alone, and to those who log in by SCRAM-SHA-512. */
+export interface BrokerSecurity {
+  /** PEM of its certificate and key, in one file. */
+  certificateFile: string;
+  /** Who may log in. It is made when the folder is formatted, and stays as it was then. */
+  username: string;
+  password: string;
+}
+
 /**
  * Starts a broker over a folder, or adopts the one that still runs over it. It is a process group of its own and
  * outlives whoever started it, as a broker does. Needs `java` 17 and `mvn`; throws with the end of its log when it does
@@ -40,12 +49,14 @@ interface BrokerFile {
 export async function startLocalBroker({
   directory,
   port,
+  security,
 }: {
   directory: string;
   port?: number;
+  security?: BrokerSecurity;
 }): Promise<LocalBroker> {
   const running = await runningBroker(directory);
-  const file = running ?? (await launch(directory, port ?? (await freePort())));
+  const file = running ?? (await launch(directory, port ?? (await freePort()), security));
   return {
     ...{ broker: `127.0.0.1:${file.port}`, version: file.version, pid: file.pid },
     stop: () => stopLocalBroker(directory),
@@ -65,17 +76,26 @@ export async function stopLocalBroker(directory: string): Promise<void> {
   await rm(join(directory, 'broker.json'), { force: true });
 }
 
-async function launch(directory: string, port: number): Promise<BrokerFile> {
+/** Where a broker listens and how. */
+interface Launch {
+  port: number;
+  controllerPort: number;
+  security: BrokerSecurity | undefined;
+}
+
+async function launch(directory: string, port: number, security?: BrokerSecurity): Promise<BrokerFile> {
   const pom = await readFile(POM);
   const jars = await brokerJars(createHash('sha256').update(pom).digest('hex').slice(0, 12));
   await mkdir(directory, { recursive: true });
   const properties = join(directory, 'server.properties');
-  await writeFile(properties, settings(directory, port, await freePort()));
+  const lines = settings(directory, { port, security, controllerPort: await freePort() });
+  await writeFile(properties, `${lines.join('\n')}\n`, { mode: 0o600 });
   await writeFile(join(directory, 'log4j2.xml'), LOG_TO_STDOUT);
   const java = ['-cp', join(jars.directory, '*'), `-Dlog4j2.configurationFile=${join(directory, 'log4j2.xml')}`];
   if (!existsSync(join(directory, 'data', 'meta.properties'))) {
     const clusterId = randomBytes(16).toString('base64url');
-    await runProgram('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]);
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+    await runProgram('java', [...java, ...format, ...userToMake(security)]);
   }
   const logFile = join(directory, 'broker.log');
   const log = await open(logFile, 'w');
@@ -153,13 +173,11 @@ async function freePort(): Promise<number> {
 }
 
 /** One node that is broker and controller, with what several would hold held once, and groups that form at once. */
-function settings(directory: string, port: number, controllerPort: number): string {
+function settings(directory: string, { port, controllerPort, security }: Launch): string[] {
   return [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names=CONTROLLER',
     `log.dirs=${join(directory, 'data')}`,
     'auto.create.topics.enable=false',
@@ -170,8 +188,36 @@ function settings(directory: string, port: number, controllerPort: number): stri
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
-    '',
-  ].join('\n');
+    `listeners=CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=CLIENTS://127.0.0.1:${port}`,
+    'inter.broker.listener.name=CLIENTS',
+    `listener.security.protocol.map=CONTROLLER:PLAINTEXT,CLIENTS:${security ? 'SASL_SSL' : 'PLAINTEXT'}`,
+    ...(security ? securitySettings(security) : []),
+  ];
+}
+
+const MECHANISM = 'SCRAM-SHA-512';
+
+function securitySettings({ certificateFile, username, password }: BrokerSecurity): string[] {
+  const login = `username="${username}" password="${password}"`;
+  return [
+    `sasl.enabled.mechanisms=${MECHANISM}`,
+    `sasl.mechanism.inter.broker.protocol=${MECHANISM}`,
+    `listener.name.clients.${MECHANISM.toLowerCase()}.sasl.jaas.config=${SCRAM_MODULE} required ${login};`,
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${certificateFile}`,
+    // A broker that would not trust itself as another broker does not start.
+    'ssl.truststore.type=PEM',
+    `ssl.truststore.location=${certificateFile}`,
+  ];
+}
+
+const SCRAM_MODULE = 'org.apache.kafka.common.security.scram.ScramLoginModule';
+
+/** The flags of the format that make who may log in: before the broker runs nobody could, and afterwards only who can. */
+function userToMake(security: BrokerSecurity | undefined): string[] {
+  if (security === undefined) return [];
+  return ['--add-scram', `${MECHANISM}=[name=${security.username},password=${security.password}]`];
 }
 
 const LOG_TO_STDOUT = `<?xml version="1.0" encoding="UTF-8"?>

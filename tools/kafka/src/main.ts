@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startLocalBroker, stopLocalBroker } from './local-broker';
 
@@ -6,6 +7,8 @@ JSON ({"broker","version","pid"}) and ends; the broker runs on. --stop stops it.
 
   --directory DIR   its records, settings and log
   --port N          where it listens; a free one unless given
+  --certificate FILE, --username NAME, --password-file FILE
+                    listens with TLS, by the certificate and key in the file, to who logs in so by SCRAM-SHA-512
   --stop            stops the one that runs over the folder
 `;
 
@@ -14,6 +17,9 @@ async function main(): Promise<void> {
     options: {
       directory: { type: 'string' },
       port: { type: 'string' },
+      certificate: { type: 'string' },
+      username: { type: 'string' },
+      'password-file': { type: 'string' },
       stop: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -25,9 +31,14 @@ async function main(): Promise<void> {
   }
   const { directory, port } = values;
   if (values.stop) return stopLocalBroker(directory);
+  const { certificate: certificateFile, username, 'password-file': passwordFile } = values;
+  const isSecured = certificateFile !== undefined && username !== undefined && passwordFile !== undefined;
   const { broker, version, pid } = await startLocalBroker({
     directory,
     ...(port === undefined ? {} : { port: Number(port) }),
+    ...(isSecured && {
+      security: { certificateFile, username, password: (await readFile(passwordFile, 'utf8')).trim() },
+    }),
   });
   process.stdout.write(`${JSON.stringify({ broker, version, pid })}\n`);
 }

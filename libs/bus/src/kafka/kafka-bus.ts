@@ -6,7 +6,7 @@ import { RETRY_DELAYS_MS, unavailable, type DeliveryFault } from '../delivery';
 import { assertMayPublish, placed } from '../placement';
 import { isTopic, TOPICS } from '../topics';
 import { isWithin } from '../within';
-import { kafkaClient, type KafkaConnection } from './connect';
+import { connectCluster, kafkaClient, type KafkaConnection } from './connect';
 import { deadLetterTopic, letterToMessage } from './dead-letter-topics';
 import { producerOf, publisher, type Publisher } from './publisher';
 import { subscriber, type Subscriber } from './subscriber';
@@ -17,6 +17,7 @@ const DRAIN_LIMIT_MS = 10_000;
 /** All of it, with the abort: what has not left its group by then leaves it with the process. */
 const DISCONNECT_LIMIT_MS = 14_000;
 const PING_WITHIN_MS = 3_000;
+const ASKING_RETRIES = 2;
 
 /** What a bus over Kafka is made of. */
 export interface KafkaBusOptions {
@@ -37,22 +38,16 @@ export interface KafkaBusOptions {
 }
 
 /**
- * Opens a bus over Kafka: makes the topics that are missing, checks the others, and connects. Throws when the brokers do
- * not answer or a topic has another number of partitions. `publish` resolves when the brokers hold the records.
+ * Opens a bus over Kafka: makes the topics that are missing, checks the others, and connects. Throws
+ * BrokerConnectionError when the brokers cannot be used, and an Error when a topic has another number of partitions. `publish` resolves when the brokers hold the records.
  */
-export async function kafkaBus(options: KafkaBusOptions): Promise<Bus> {
-  const kafka = kafkaClient(options.connection);
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
+export function kafkaBus(options: KafkaBusOptions): Promise<Bus> {
+  return connectCluster(options.connection, async ({ kafka, admin }) => {
     const { partitions } = options;
     const setting = { partitions, retentionMs: RETENTION_MS };
     const counts = await setUpTopics(admin, Object.fromEntries(Object.keys(TOPICS).map((topic) => [topic, setting])));
     return new BusOverKafka(options, { kafka, admin, counts });
-  } catch (error) {
-    await admin.disconnect();
-    throw error;
-  }
+  });
 }
 
 /** Open, draining, stopped, as the bus in one process is; what a crash leaves, the brokers hold. */
@@ -152,7 +147,7 @@ class BusOverKafka implements Bus {
    * as long as TCP repeats: 15 minutes in which each question would say that the broker is away and not we.
    */
   async #brokerAnswers(): Promise<boolean> {
-    const asking = this.#kafka.admin({ retry: { retries: 2 } });
+    const asking = kafkaClient(this.#options.connection, ASKING_RETRIES).admin();
     const asked = asking.connect();
     asked.then(() => asking.disconnect()).catch(() => undefined);
     return isWithin(asked, PING_WITHIN_MS).catch(() => false);

@@ -1,6 +1,6 @@
 import type { DeadLetterDesk, KeptLetter, LetterSelection } from '../dead-letter-desk';
 import { compareLetters, isAfter } from '../dead-letter-desk';
-import { kafkaClient, type KafkaConnection } from './connect';
+import { connectCluster, type Cluster, type KafkaConnection } from './connect';
 import { deadLetterTopic, holdsDeadLetters, tombstone } from './dead-letter-topics';
 import { producerOf, publisher, type Publisher } from './publisher';
 import { readToTheEnd, type KeptLetters } from './read-letters';
@@ -13,11 +13,12 @@ const REDRIVE_RECORDS = 100;
  */
 const SEND_WITHIN_MS = 8_000;
 
-/** The dead letters that groups left in the topics of a cluster. Throws when the brokers do not answer. */
-export async function kafkaDeadLetters(connection: KafkaConnection): Promise<DeadLetterDesk> {
-  const kafka = kafkaClient(connection);
-  const admin = kafka.admin();
-  await admin.connect();
+/** The dead letters that groups left in the topics of a cluster. Throws BrokerConnectionError when it cannot be used. */
+export function kafkaDeadLetters(connection: KafkaConnection): Promise<DeadLetterDesk> {
+  return connectCluster(connection, async (cluster) => deskOf(cluster));
+}
+
+function deskOf({ kafka, admin }: Cluster): DeadLetterDesk {
   const writer = publisher(() => producerOf(kafka), SEND_WITHIN_MS);
   const lettersIn = async ({ topic, group, recordIds }: LetterSelection): Promise<KeptLetters> => {
     const topics = (await admin.listTopics()).filter((name) => holdsDeadLetters(name, { topic, group }));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { kafkaDeadLetters, type DeadLetterDesk } from '@herald/bus';
+import { BrokerConnectionError, kafkaDeadLetters, type DeadLetterDesk } from '@herald/bus';
 import { runningLocalBroker } from '@herald/local-kafka';
 import { single, sql, startLocalServer } from '@herald/postgres';
 import { kafkaConnectionOf, type Environment } from '@herald/service';
@@ -18,9 +18,16 @@ export async function openDeadLetters(home: string, environment: Environment): P
   const file = await readSystemFile(home);
   const running = file !== undefined && isAlive(file.pid) ? file : undefined;
   const brokers = environment.HERALD_KAFKA_BROKERS ?? (await brokersOf(home, running));
-  if (brokers !== undefined)
-    return kafkaDeadLetters(await kafkaConnectionOf({ ...environment, HERALD_KAFKA_BROKERS: brokers }, 'herald-dlq'));
+  if (brokers !== undefined) return topicsOn({ ...environment, HERALD_KAFKA_BROKERS: brokers });
   return tableIn(environment.HERALD_DATABASE_URL ?? (await databaseOf(home, running)));
+}
+
+async function topicsOn(environment: Environment): Promise<DeadLetterDesk> {
+  try {
+    return await kafkaDeadLetters(await kafkaConnectionOf(environment, 'herald-dlq'));
+  } catch (error) {
+    throw error instanceof BrokerConnectionError ? new AdviceError(error.message, { cause: error }) : error;
+  }
 }
 
 async function tableIn(url: string): Promise<DeadLetterDesk> {
