@@ -10,6 +10,7 @@ import { BATCH_RECORDS_MAX, LANE_RECORDS_MAX } from './lane';
 import { partitionOf } from './partition';
 import { busContract } from './testing';
 import { Audience, gate } from './testing/audience';
+import { poisoned } from './testing/poison';
 
 const TOPIC = 'herald.dispatch.v1';
 const SOURCE = 'in-process-bus.spec';
@@ -164,6 +165,24 @@ describe('inProcessBus', () => {
         await jest.advanceTimersByTimeAsync(TRIES_WITHIN_MS - 1);
         expect(group.ids()).toEqual(['beside', 'behind']);
         expect(deadLetters.letters).toMatchObject([{ record: { id: 'poison' }, reason: 'SyntaxError', tries: 5 }]);
+        await published;
+      } finally {
+        jest.useRealTimers();
+      }
+    });
+
+    it('P16: buries bad bytes, a wrong type and what a handler throws for within 30 s, and handles their neighbours', async () => {
+      jest.useFakeTimers();
+      try {
+        const clock = { monotonicMs: () => performance.now() };
+        const { bus, deadLetters, audience } = setUp({ retryDelaysMs: RETRY_DELAYS_MS, clock });
+        const { records: all, good, poison, handler } = poisoned(record);
+        const group = audience('one', handler);
+        const published = bus.publish(all);
+        await jest.advanceTimersByTimeAsync(TRIES_WITHIN_MS - 1);
+        expect(group.ids()).toEqual(idsOf(good));
+        const letters = deadLetters.letters.map(({ record: { id }, reason }) => [id, reason]);
+        expect(Object.fromEntries(letters)).toEqual(poison);
         await published;
       } finally {
         jest.useRealTimers();

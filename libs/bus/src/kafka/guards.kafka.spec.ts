@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describeWithKafka } from '@herald/testing';
 import type { Bus, BusRecord } from '../bus';
-import type { DeliveryFault } from '../delivery';
+import { RETRY_DELAYS_MS, TRIES_WITHIN_MS, type DeliveryFault } from '../delivery';
 import { Audience } from '../testing/audience';
+import { poisoned } from '../testing/poison';
 import { kafkaClient } from './connect';
+import { kafkaDeadLetters } from './kafka-dead-letters';
 import { kafkaBus, type KafkaBusOptions } from './kafka-bus';
 import { setUpTopics } from './topic-set-up';
 
@@ -76,6 +78,30 @@ describeWithKafka('guards', (kafka) => {
       expect(faults.filter(({ next }) => next === 'dead-lettered')).toEqual([
         expect.objectContaining({ tries: 2, partition: 2, group: `poisoned-${source}` }),
       ]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'P16: buries bad bytes, a wrong type and what a handler throws for within 30 s, and handles their neighbours',
+    async () => {
+      // The tries are as far apart as in production, so that the time is too.
+      const bus = await open({ retryDelaysMs: RETRY_DELAYS_MS });
+      const { records, good, poison, handler } = poisoned((name, more) =>
+        record(`${name}-${source}`, { key: source, partition: 1, ...more }),
+      );
+      const audience = audienceOf(bus, 'thrice-poisoned', handler);
+      await bus.publish(records);
+      await audience.isHanded(1);
+      const handedAtMs = performance.now();
+      await audience.hasHandled(good);
+      expect(performance.now() - handedAtMs).toBeLessThan(TRIES_WITHIN_MS);
+      expect(audience.firstIds()).toEqual(good.map(({ id }) => id));
+      const desk = await kafkaDeadLetters(connection());
+      const kept = await desk.read({ topic: TOPIC, group: `thrice-poisoned-${source}` }, { size: 10 });
+      await desk.close();
+      const own = kept.letters.filter((letter) => letter.record.source === source);
+      expect(Object.fromEntries(own.map(({ record: { id }, reason }) => [id, reason]))).toEqual(poison);
     },
     TIMEOUT_MS,
   );

@@ -38,8 +38,9 @@ export interface KafkaBusOptions {
 }
 
 /**
- * Opens a bus over Kafka: makes the topics that are missing, checks the others, and connects. Throws
- * BrokerConnectionError when the brokers cannot be used, and an Error when a topic has another number of partitions. `publish` resolves when the brokers hold the records.
+ * Opens a bus over Kafka: makes the topics that are missing, checks the others, and connects. `publish` resolves when the
+ * brokers hold the records. Throws BrokerConnectionError when the brokers cannot be used, and an Error when a topic has
+ * another number of partitions.
  */
 export function kafkaBus(options: KafkaBusOptions): Promise<Bus> {
   return connectCluster(options.connection, async ({ kafka, admin }) => {
