@@ -13,7 +13,7 @@ export { outboxRelay } from './outbox-relay';
 export { answerOnce, claimRequestId, findAnswer, repeatable, requestHash, theWinnersAnswer } from './idempotency';
 export type { IdempotencyKey, Repeatable } from './idempotency';
 export { appendAudit } from './audit/append-audit';
-export type { Act } from './audit/append-audit';
+export type { Act, AuditedChange } from './audit/append-audit';
 export { auditTables } from './audit/audit-schema';
 export { auditService } from './audit/audit-service';
 export { violatedConstraint } from './database-error';

@@ -10,7 +10,7 @@ export type Act = Pick<CallContext, 'org' | 'caller' | 'method'>;
 export interface AuditedChange {
   /** What was changed: its kind, such as "template", and its id. */
   subject: { kind: string; id: string };
-  requestId?: string;
+  requestId?: string | undefined;
   /** As it was before; absent where there was nothing. */
   before?: unknown;
   after: unknown;
