@@ -1,6 +1,7 @@
 import { CreateTemplateResponse } from '@herald/contracts/template';
 import { invalidFields } from '@herald/errors';
-import { answerOnce, type Repeatable } from '@herald/postgres';
+import { answerOnce, type Act, type Repeatable } from '@herald/postgres';
+import { auditTemplate } from './audit';
 import type { TemplateDeps } from './deps';
 import { checkDraft } from './domain/check-draft';
 import type { GivenDraft, Template } from './domain/draft';
@@ -13,6 +14,7 @@ import { insertTemplate } from './store/templates';
  */
 export function createTemplate(
   deps: TemplateDeps,
+  act: Act,
   { key, requestHash, given }: Repeatable & { given: GivenDraft },
 ): Promise<Buffer> {
   return answerOnce(deps.database, key, requestHash, async (tx) => {
@@ -29,6 +31,7 @@ export function createTemplate(
       updatedAt: createdAt,
     };
     await insertTemplate(tx, key.org, template);
+    await auditTemplate(tx, act, { after: template, requestId: key.requestId });
     return CreateTemplateResponse.encode({ template: writeTemplate(template) }).finish();
   });
 }

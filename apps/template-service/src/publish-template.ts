@@ -1,5 +1,6 @@
 import { PublishTemplateResponse } from '@herald/contracts/template';
-import { answerOnce, appendOutbox, type Tx, type Repeatable } from '@herald/postgres';
+import { answerOnce, appendOutbox, type Act, type Repeatable, type Tx } from '@herald/postgres';
+import { auditTemplate } from './audit';
 import { contentHash } from './content-hash';
 import type { TemplateDeps } from './deps';
 import { compileDraft } from './domain/compile-draft';
@@ -17,6 +18,7 @@ import { findVersion, insertVersion, type TemplateVersion } from './store/versio
  */
 export function publishTemplate(
   deps: TemplateDeps,
+  act: Act,
   { key, requestHash, templateId }: Repeatable & { templateId: string },
 ): Promise<Buffer> {
   const { org } = key;
@@ -34,6 +36,7 @@ export function publishTemplate(
     await insertVersion(tx, org, version);
     await updateState(tx, org, template);
     await appendOutbox(tx, [templateChanged(org, templateId, deps)]);
+    await auditTemplate(tx, act, { before: stored, after: template, requestId: key.requestId });
     return PublishTemplateResponse.encode({
       template: writeTemplate(template),
       version: writeVersion(version),

@@ -19,20 +19,20 @@ import { updateTemplate } from './update-template';
 export function templateService(deps: TemplateDeps): TemplateServiceServer {
   return {
     createTemplate: unary(async (request, context) =>
-      CreateTemplateResponse.decode(await createTemplate(deps, readCreate(request, context))),
+      CreateTemplateResponse.decode(await createTemplate(deps, context, readCreate(request, context))),
     ),
     getTemplate: unary(async (request, { org }) => ({
       template: writeTemplate(await getTemplate(deps, org, readTemplateId(request))),
     })),
     listTemplates: unary((request, { org }) => listTemplates(deps, org, { ...request, state: readState(request) })),
-    updateTemplate: unary(async (request, { org }) => ({
-      template: writeTemplate(await updateTemplate(deps, org, readUpdate(request))),
+    updateTemplate: unary(async (request, context) => ({
+      template: writeTemplate(await updateTemplate(deps, context, readUpdate(request))),
     })),
     publishTemplate: unary(async (request, context) =>
-      PublishTemplateResponse.decode(await publishTemplate(deps, readPublish(request, context))),
+      PublishTemplateResponse.decode(await publishTemplate(deps, context, readPublish(request, context))),
     ),
-    archiveTemplate: unary(async (request, { org }) => ({
-      template: writeTemplate(await archiveTemplate(deps, org, readTemplateId(request))),
+    archiveTemplate: unary(async (request, context) => ({
+      template: writeTemplate(await archiveTemplate(deps, context, readTemplateId(request))),
     })),
     listTemplateVersions: unary((request, { org }) =>
       listTemplateVersions(deps, org, { ...request, templateId: readTemplateId(request) }),

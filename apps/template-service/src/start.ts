@@ -1,7 +1,7 @@
 import type { Bus } from '@herald/bus';
 import { TemplateServiceService } from '@herald/contracts/template';
 import { grpcServer, tokenVerifier } from '@herald/grpc';
-import { openDatabase, outboxRelay } from '@herald/postgres';
+import { auditService, openDatabase, outboxRelay } from '@herald/postgres';
 import { newId, startInOrder, type Clock, type DatabaseConfig, type GrpcConfig, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { TEMPLATE_ACCESS } from './access';
@@ -35,7 +35,10 @@ export async function start(
   const { port } = await parts.add(() =>
     grpcServer({
       ...config.grpc,
-      services: [{ definition: TemplateServiceService, implementation, access: TEMPLATE_ACCESS }],
+      services: [
+        { definition: TemplateServiceService, implementation, access: TEMPLATE_ACCESS },
+        auditService(database),
+      ],
       identity: tokenVerifier(config.grpc.identity),
       health: { database: () => database.ping(), bus: () => bus.ping() },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),

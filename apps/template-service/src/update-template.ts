@@ -1,4 +1,6 @@
 import { HeraldError, invalidFields } from '@herald/errors';
+import type { Act } from '@herald/postgres';
+import { auditTemplate } from './audit';
 import type { TemplateDeps } from './deps';
 import { checkDraft } from './domain/check-draft';
 import type { Draft, GivenDraft, Template } from './domain/draft';
@@ -19,8 +21,9 @@ export interface Update {
  * is refused with REVISION_STALE. A change that changes nothing leaves the revision, whichever one it was made from: the
  * repeat of a change is answered as the first time.
  */
-export function updateTemplate({ database, now }: TemplateDeps, org: string, update: Update): Promise<Template> {
+export function updateTemplate({ database, now }: TemplateDeps, act: Act, update: Update): Promise<Template> {
   refuseMask(update.mask);
+  const { org } = act;
   return database.transaction(org, async (tx) => {
     const stored = await lockTemplate(tx, org, update.templateId);
     refuseArchived(stored);
@@ -29,6 +32,7 @@ export function updateTemplate({ database, now }: TemplateDeps, org: string, upd
     refuseStale(stored, update.revision);
     const template = { ...stored, ...draft, revision: stored.revision + 1, updatedAt: now() };
     await updateDraft(tx, org, template);
+    await auditTemplate(tx, act, { before: stored, after: template });
     return template;
   });
 }
