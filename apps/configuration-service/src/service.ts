@@ -60,7 +60,9 @@ function accountMethods(deps: ConfigurationDeps) {
   const answer = (account: Account) => ({ channelAccount: writeAccount(account, deps.publicUrl) });
   return {
     createChannelAccount: unary(async (request, context) =>
-      CreateChannelAccountResponse.decode(await createChannelAccount(deps, readCreateAccount(request, context))),
+      CreateChannelAccountResponse.decode(
+        await createChannelAccount(deps, context, readCreateAccount(request, context)),
+      ),
     ),
     getChannelAccount: unary(async ({ channelAccountId }, { org }) =>
       answer(await database.read(org, (tx) => findAccount(tx, org, readId('channel_account_id', channelAccountId)))),
@@ -70,19 +72,19 @@ function accountMethods(deps: ConfigurationDeps) {
       const { rows, nextPageToken } = cutPage(await database.read(org, (tx) => selectAccounts(tx, org, page)), page);
       return { channelAccounts: rows.map((account) => writeAccount(account, deps.publicUrl)), nextPageToken };
     }),
-    updateChannelAccount: unary(async (request, { org }) =>
-      answer(await updateChannelAccount(deps, org, readAccountUpdate(request))),
+    updateChannelAccount: unary(async (request, context) =>
+      answer(await updateChannelAccount(deps, context, readAccountUpdate(request))),
     ),
-    validateChannelAccount: unary(async ({ channelAccountId }, { org, signal }) =>
-      answer(await validateChannelAccount(deps, { org, id: readId('channel_account_id', channelAccountId) }, signal)),
+    validateChannelAccount: unary(async ({ channelAccountId }, context) =>
+      answer(await validateChannelAccount(deps, context, readId('channel_account_id', channelAccountId))),
     ),
     rotateChannelAccountCredentials: unary(async (request, context) =>
       RotateChannelAccountCredentialsResponse.decode(
-        await rotateChannelAccountCredentials(deps, readRotate(request, context)),
+        await rotateChannelAccountCredentials(deps, context, readRotate(request, context)),
       ),
     ),
-    disableChannelAccount: unary(async ({ channelAccountId }, { org }) =>
-      answer(await disableChannelAccount(deps, org, readId('channel_account_id', channelAccountId))),
+    disableChannelAccount: unary(async ({ channelAccountId }, context) =>
+      answer(await disableChannelAccount(deps, context, readId('channel_account_id', channelAccountId))),
     ),
   } satisfies Partial<ConfigurationServiceServer>;
 }
@@ -92,7 +94,7 @@ function channelMethods(deps: ConfigurationDeps) {
   const answer = (channel: Channel) => ({ channel: writeChannel(channel) });
   return {
     createChannel: unary(async (request, context) =>
-      CreateChannelResponse.decode(await createChannel(deps, readCreateChannel(request, context))),
+      CreateChannelResponse.decode(await createChannel(deps, context, readCreateChannel(request, context))),
     ),
     getChannelById: unary(async ({ channelId }, { org }) =>
       answer(await database.read(org, (tx) => findChannel(tx, org, readId('channel_id', channelId)))),
@@ -102,14 +104,14 @@ function channelMethods(deps: ConfigurationDeps) {
       const { rows, nextPageToken } = cutPage(await database.read(org, (tx) => selectChannels(tx, org, page)), page);
       return { channels: rows.map(writeChannel), nextPageToken };
     }),
-    updateChannel: unary(async (request, { org }) =>
-      answer(await updateChannel(deps, org, readChannelUpdate(request))),
+    updateChannel: unary(async (request, context) =>
+      answer(await updateChannel(deps, context, readChannelUpdate(request))),
     ),
-    validateChannel: unary(async ({ channelId }, { org, signal }) =>
-      answer(await validateChannel(deps, { org, id: readId('channel_id', channelId) }, signal)),
+    validateChannel: unary(async ({ channelId }, context) =>
+      answer(await validateChannel(deps, context, readId('channel_id', channelId))),
     ),
-    disableChannel: unary(async ({ channelId }, { org }) =>
-      answer(await disableChannel(deps, org, readId('channel_id', channelId))),
+    disableChannel: unary(async ({ channelId }, context) =>
+      answer(await disableChannel(deps, context, readId('channel_id', channelId))),
     ),
   } satisfies Partial<ConfigurationServiceServer>;
 }
@@ -122,7 +124,7 @@ function configurationMethods(deps: ConfigurationDeps) {
   return {
     createOutboundConfiguration: unary(async (request, context) =>
       CreateOutboundConfigurationResponse.decode(
-        await createOutboundConfiguration(deps, readCreateConfiguration(request, context), context.signal),
+        await createOutboundConfiguration(deps, context, readCreateConfiguration(request, context)),
       ),
     ),
     getOutboundConfiguration: unary(async (request, { org }) =>
@@ -136,14 +138,14 @@ function configurationMethods(deps: ConfigurationDeps) {
       );
       return { outboundConfigurations: rows.map(writeConfiguration), nextPageToken };
     }),
-    updateOutboundConfiguration: unary(async (request, { org, signal }) =>
-      answer(await updateOutboundConfiguration(deps, { org, update: readConfigurationUpdate(request) }, signal)),
+    updateOutboundConfiguration: unary(async (request, context) =>
+      answer(await updateOutboundConfiguration(deps, context, readConfigurationUpdate(request))),
     ),
-    activateOutboundConfiguration: unary(async (request, { org, signal }) =>
-      answer(await setConfigurationState(deps, { org, id: idOf(request), state: 'ACTIVE' }, signal)),
+    activateOutboundConfiguration: unary(async (request, context) =>
+      answer(await setConfigurationState(deps, context, { id: idOf(request), state: 'ACTIVE' })),
     ),
-    deactivateOutboundConfiguration: unary(async (request, { org, signal }) =>
-      answer(await setConfigurationState(deps, { org, id: idOf(request), state: 'INACTIVE' }, signal)),
+    deactivateOutboundConfiguration: unary(async (request, context) =>
+      answer(await setConfigurationState(deps, context, { id: idOf(request), state: 'INACTIVE' })),
     ),
   } satisfies Partial<ConfigurationServiceServer>;
 }
@@ -153,10 +155,11 @@ function otherMethods(deps: ConfigurationDeps) {
     getOrganizationSettings: unary(async (_request, { org }) => ({
       settings: writeSettings(await deps.database.read(org, (tx) => readSettings(tx, org))),
     })),
-    updateOrganizationSettings: unary(async (request, { org, caller }) => {
+    updateOrganizationSettings: unary(async (request, context) => {
+      const { caller } = context;
       const mayRaise = caller.kind === 'user' && caller.scopes.has('operator');
       const change = readSettingsUpdate(request);
-      return { settings: writeSettings(await updateOrganizationSettings(deps, org, { change, mayRaise })) };
+      return { settings: writeSettings(await updateOrganizationSettings(deps, context, { change, mayRaise })) };
     }),
     resolveConfiguration: unary((request, { org }) =>
       resolveConfiguration(deps, org, readId('outbound_configuration_id', request.outboundConfigurationId)),

@@ -3,7 +3,7 @@ import { twilioSms } from '@herald/channels';
 import { ConfigurationServiceService } from '@herald/contracts/configuration';
 import { TemplateServiceClient } from '@herald/contracts/template';
 import { grpcClient, grpcServer, serviceTokens, tokenVerifier } from '@herald/grpc';
-import { openDatabase, outboxRelay } from '@herald/postgres';
+import { auditService, openDatabase, outboxRelay } from '@herald/postgres';
 import { newId, startInOrder, type Clock, type DatabaseConfig, type GrpcConfig, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { CONFIGURATION_ACCESS } from './access';
@@ -64,7 +64,10 @@ export async function start(
   const server = await parts.add(() =>
     grpcServer({
       ...config.grpc,
-      services: [{ definition: ConfigurationServiceService, implementation, access: CONFIGURATION_ACCESS }],
+      services: [
+        { definition: ConfigurationServiceService, implementation, access: CONFIGURATION_ACCESS },
+        auditService(database),
+      ],
       identity: tokenVerifier(identity),
       health: { database: () => database.ping(), bus: () => bus.ping() },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),

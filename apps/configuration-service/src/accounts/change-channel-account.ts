@@ -1,6 +1,7 @@
 import { RotateChannelAccountCredentialsResponse, type Credentials } from '@herald/contracts/configuration';
-import { answerOnce, type Tx, type Repeatable } from '@herald/postgres';
+import { answerOnce, type Act, type Repeatable, type Tx } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
+import { auditAccount } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { refuseImmutable, type Immutable } from '../reading';
@@ -18,20 +19,22 @@ export interface AccountUpdate {
 /** Changes an account's name or address. Another address means another server: it has to be validated again. */
 export function updateChannelAccount(
   deps: ConfigurationDeps,
-  org: string,
+  act: Act,
   { id, change, immutable }: AccountUpdate,
 ): Promise<Account> {
+  const { org } = act;
   return deps.database.transaction(org, async (tx) => {
     const stored = await lockAccount(tx, org, id);
     refuseImmutable('channel_account', immutable, immutableOfAccount(writeAccount(stored, deps.publicUrl)));
     const isMoved = change.apiBaseUrl !== undefined && change.apiBaseUrl !== stored.apiBaseUrl;
-    return write(tx, deps, org, { stored, changed: { ...stored, ...change, ...(isMoved ? unvalidated(stored) : {}) } });
+    return write(tx, deps, act, { stored, changed: { ...stored, ...change, ...(isMoved ? unvalidated(stored) : {}) } });
   });
 }
 
 /** Replaces an account's credentials; they have to be validated, and those before verify webhooks for another day. */
 export function rotateChannelAccountCredentials(
   deps: ConfigurationDeps,
+  act: Act,
   { key, requestHash, id, credentials }: Repeatable & { id: string; credentials: Credentials },
 ): Promise<Buffer> {
   const { org } = key;
@@ -40,7 +43,7 @@ export function rotateChannelAccountCredentials(
     const version = stored.credentialVersion + 1;
     await putCredentials(tx, deps, { key: { org, channelAccountId: id, version }, credentials });
     const changed = { ...stored, ...unvalidated(stored), credentialVersion: version };
-    const account = await write(tx, deps, org, { stored, changed });
+    const account = await write(tx, deps, act, { stored, changed, requestId: key.requestId });
     return RotateChannelAccountCredentialsResponse.encode({
       channelAccount: writeAccount(account, deps.publicUrl),
     }).finish();
@@ -48,10 +51,11 @@ export function rotateChannelAccountCredentials(
 }
 
 /** Stops everything that uses an account, until somebody validates it again. Disabling it twice is harmless. */
-export function disableChannelAccount(deps: ConfigurationDeps, org: string, id: string): Promise<Account> {
+export function disableChannelAccount(deps: ConfigurationDeps, act: Act, id: string): Promise<Account> {
+  const { org } = act;
   return deps.database.transaction(org, async (tx) => {
     const stored = await lockAccount(tx, org, id);
-    return write(tx, deps, org, { stored, changed: { ...stored, state: 'DISABLED' } });
+    return write(tx, deps, act, { stored, changed: { ...stored, state: 'DISABLED' } });
   });
 }
 
@@ -63,12 +67,13 @@ function unvalidated({ state }: Account): Pick<Account, 'state' | 'validationErr
 async function write(
   tx: Tx,
   deps: ConfigurationDeps,
-  org: string,
-  { stored, changed }: { stored: Account; changed: Account },
+  act: Act,
+  { stored, changed, requestId }: { stored: Account; changed: Account; requestId?: string },
 ): Promise<Account> {
   if (isDeepStrictEqual(changed, stored)) return stored;
   const account = { ...changed, updatedAt: deps.now() };
-  await updateAccount(tx, org, account);
-  await announceChange(tx, deps, { org, kind: 'CHANNEL_ACCOUNT', id: account.id });
+  await updateAccount(tx, act.org, account);
+  await announceChange(tx, deps, { org: act.org, kind: 'CHANNEL_ACCOUNT', id: account.id });
+  await auditAccount(tx, act, { before: stored, after: account, requestId });
   return account;
 }

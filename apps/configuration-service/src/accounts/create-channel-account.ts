@@ -1,6 +1,7 @@
 import { CreateChannelAccountResponse, type Credentials } from '@herald/contracts/configuration';
-import { answerOnce, type Repeatable } from '@herald/postgres';
+import { answerOnce, type Act, type Repeatable } from '@herald/postgres';
 import { randomBytes } from 'node:crypto';
+import { auditAccount } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { putCredentials } from '../sealing/credential-store';
@@ -13,6 +14,7 @@ const PATH_BYTES = 24;
 /** Creates an account, not validated, and seals its credentials in the same transaction. */
 export function createChannelAccount(
   deps: ConfigurationDeps,
+  act: Act,
   { key, requestHash, given, credentials }: Repeatable & { given: GivenAccount; credentials: Credentials },
 ): Promise<Buffer> {
   const { org } = key;
@@ -32,6 +34,7 @@ export function createChannelAccount(
     await insertAccount(tx, org, account);
     await putCredentials(tx, deps, { key: { org, channelAccountId: account.id, version: 1 }, credentials });
     await announceChange(tx, deps, { org, kind: 'CHANNEL_ACCOUNT', id: account.id });
+    await auditAccount(tx, act, { after: account, requestId: key.requestId });
     return CreateChannelAccountResponse.encode({ channelAccount: writeAccount(account, deps.publicUrl) }).finish();
   });
 }

@@ -1,6 +1,8 @@
 import type { AccountAccess, Validation } from '@herald/channels';
 import type { Credentials } from '@herald/contracts/configuration';
 import { HeraldError, REASONS } from '@herald/errors';
+import type { Act } from '@herald/postgres';
+import { auditAccount } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { openCredentials } from '../sealing/credential-store';
@@ -14,9 +16,10 @@ import { findAccount, lockAccount, updateAccount, type Account } from './account
  */
 export async function validateChannelAccount(
   deps: ConfigurationDeps,
-  { org, id }: { org: string; id: string },
-  signal: AbortSignal,
+  act: Act & { signal: AbortSignal },
+  id: string,
 ): Promise<Account> {
+  const { org, signal } = act;
   const { account: asked, credentials } = await deps.database.read(org, async (tx) => {
     const account = await findAccount(tx, org, id);
     const key = { org, channelAccountId: id, version: account.credentialVersion };
@@ -38,6 +41,7 @@ export async function validateChannelAccount(
     };
     await updateAccount(tx, org, account);
     await announceChange(tx, deps, { org, kind: 'CHANNEL_ACCOUNT', id });
+    await auditAccount(tx, act, { before: stored, after: account });
     return account;
   });
 }

@@ -1,9 +1,10 @@
 import { CreateChannelResponse } from '@herald/contracts/configuration';
 import { HeraldError, REASONS } from '@herald/errors';
-import { answerOnce, type Tx, type Repeatable } from '@herald/postgres';
+import { answerOnce, type Act, type Repeatable, type Tx } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
 import { findAccount } from '../accounts/account-store';
 import { accessOf, refuseChanged, refuseStopped, refuseUnavailable } from '../accounts/validate-channel-account';
+import { auditChannel } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { refuseImmutable, type Immutable } from '../reading';
@@ -14,6 +15,7 @@ import { findChannel, insertChannel, lockChannel, updateChannelRow, type Channel
 /** Creates a channel of an account, not provisioned: nothing is sent from it before the provider confirms the sender. */
 export function createChannel(
   deps: ConfigurationDeps,
+  act: Act,
   { key, requestHash, given }: Repeatable & { given: GivenChannel },
 ): Promise<Buffer> {
   const { org } = key;
@@ -24,6 +26,7 @@ export function createChannel(
     const channel: Channel = { ...given, id: deps.newId(), ...fresh };
     await insertChannel(tx, org, channel);
     await announceChange(tx, deps, { org, kind: 'CHANNEL', id: channel.id });
+    await auditChannel(tx, act, { after: channel, requestId: key.requestId });
     return CreateChannelResponse.encode({ channel: writeChannel(channel) }).finish();
   });
 }
@@ -38,21 +41,23 @@ export interface ChannelUpdate {
 /** Changes a channel's name or rate; the rate holds for the next slice that is claimed. */
 export function updateChannel(
   deps: ConfigurationDeps,
-  org: string,
+  act: Act,
   { id, change, immutable }: ChannelUpdate,
 ): Promise<Channel> {
+  const { org } = act;
   return deps.database.transaction(org, async (tx) => {
     const stored = await lockChannel(tx, org, id);
     refuseImmutable('channel', immutable, immutableOfChannel(writeChannel(stored)));
-    return write(tx, deps, org, { stored, changed: { ...stored, ...change } });
+    return write(tx, deps, act, { stored, changed: { ...stored, ...change } });
   });
 }
 
 /** Stops everything that uses a channel, until somebody validates it again. Disabling it twice is harmless. */
-export function disableChannel(deps: ConfigurationDeps, org: string, id: string): Promise<Channel> {
+export function disableChannel(deps: ConfigurationDeps, act: Act, id: string): Promise<Channel> {
+  const { org } = act;
   return deps.database.transaction(org, async (tx) => {
     const stored = await lockChannel(tx, org, id);
-    return write(tx, deps, org, { stored, changed: { ...stored, state: 'DISABLED' } });
+    return write(tx, deps, act, { stored, changed: { ...stored, state: 'DISABLED' } });
   });
 }
 
@@ -64,9 +69,10 @@ export function disableChannel(deps: ConfigurationDeps, org: string, id: string)
  */
 export async function validateChannel(
   deps: ConfigurationDeps,
-  { org, id }: { org: string; id: string },
-  signal: AbortSignal,
+  act: Act & { signal: AbortSignal },
+  id: string,
 ): Promise<Channel> {
+  const { org, signal } = act;
   const {
     asked,
     access,
@@ -89,7 +95,7 @@ export async function validateChannel(
     const isValid = validation.kind === 'valid';
     const validationError = isValid ? '' : `The provider does not let the account send from it (${validation.code}).`;
     const changed = { ...stored, state: isValid ? 'PROVISIONED' : 'UNPROVISIONED', validationError } as const;
-    return write(tx, deps, org, { stored, changed });
+    return write(tx, deps, act, { stored, changed });
   });
 }
 
@@ -104,12 +110,13 @@ function refused(reason: 'CHANNEL_ACCOUNT_DISABLED' | 'CHANNEL_ACCOUNT_NOT_VALID
 async function write(
   tx: Tx,
   deps: ConfigurationDeps,
-  org: string,
+  act: Act,
   { stored, changed }: { stored: Channel; changed: Channel },
 ): Promise<Channel> {
   if (isDeepStrictEqual(changed, stored)) return stored;
   const channel = { ...changed, updatedAt: deps.now() };
-  await updateChannelRow(tx, org, channel);
-  await announceChange(tx, deps, { org, kind: 'CHANNEL', id: channel.id });
+  await updateChannelRow(tx, act.org, channel);
+  await announceChange(tx, deps, { org: act.org, kind: 'CHANNEL', id: channel.id });
+  await auditChannel(tx, act, { before: stored, after: channel });
   return channel;
 }

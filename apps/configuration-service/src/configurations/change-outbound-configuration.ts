@@ -1,6 +1,7 @@
 import { HeraldError, REASONS } from '@herald/errors';
-import type { Tx } from '@herald/postgres';
+import type { Act, Tx } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
+import { auditConfiguration } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { refuseImmutable, type Immutable } from '../reading';
@@ -20,9 +21,10 @@ export interface ConfigurationUpdate {
 /** Changes a configuration; its id stays. Another channel or template is checked as at its creation. */
 export async function updateOutboundConfiguration(
   deps: ConfigurationDeps,
-  { org, update: { id, change, immutable } }: { org: string; update: ConfigurationUpdate },
-  signal: AbortSignal,
+  act: Act & { signal: AbortSignal },
+  { id, change, immutable }: ConfigurationUpdate,
 ): Promise<Configuration> {
+  const { org, signal } = act;
   const isMoved = change.channelId !== undefined || change.templateId !== undefined;
   const asked = isMoved ? await askTemplate(deps, { org, id, templateId: change.templateId }, signal) : undefined;
   return deps.database.transaction(org, async (tx) => {
@@ -30,21 +32,22 @@ export async function updateOutboundConfiguration(
     refuseImmutable('outbound_configuration', immutable, immutableOfConfiguration(writeConfiguration(stored)));
     const changed = { ...stored, ...change };
     if (asked) await refuseUnusableBy(tx, org, changed, asked);
-    return write(tx, deps, org, { stored, changed });
+    return write(tx, deps, act, { stored, changed });
   });
 }
 
 /** Lets requests use a configuration again, or no more. To activate it, what it stands on must be usable. */
 export async function setConfigurationState(
   deps: ConfigurationDeps,
-  { org, id, state }: { org: string; id: string; state: Configuration['state'] },
-  signal: AbortSignal,
+  act: Act & { signal: AbortSignal },
+  { id, state }: { id: string; state: Configuration['state'] },
 ): Promise<Configuration> {
+  const { org, signal } = act;
   const asked = state === 'ACTIVE' ? await askTemplate(deps, { org, id }, signal) : undefined;
   return deps.database.transaction(org, async (tx) => {
     const stored = await lockConfiguration(tx, org, id);
     if (asked) await refuseUnusableBy(tx, org, stored, asked);
-    return write(tx, deps, org, { stored, changed: { ...stored, state } });
+    return write(tx, deps, act, { stored, changed: { ...stored, state } });
   });
 }
 
@@ -79,12 +82,13 @@ async function refuseUnusableBy(
 async function write(
   tx: Tx,
   deps: ConfigurationDeps,
-  org: string,
+  act: Act,
   { stored, changed }: { stored: Configuration; changed: Configuration },
 ): Promise<Configuration> {
   if (isDeepStrictEqual(changed, stored)) return stored;
   const configuration = { ...changed, updatedAt: deps.now() };
-  await updateConfiguration(tx, org, configuration);
-  await announceChange(tx, deps, { org, kind: 'OUTBOUND_CONFIGURATION', id: configuration.id });
+  await updateConfiguration(tx, act.org, configuration);
+  await announceChange(tx, deps, { org: act.org, kind: 'OUTBOUND_CONFIGURATION', id: configuration.id });
+  await auditConfiguration(tx, act, { before: stored, after: configuration });
   return configuration;
 }

@@ -1,7 +1,8 @@
 import { CreateOutboundConfigurationResponse } from '@herald/contracts/configuration';
-import { answerOnce, findAnswer, type Tx, type Repeatable } from '@herald/postgres';
+import { answerOnce, findAnswer, type Act, type Repeatable, type Tx } from '@herald/postgres';
 import { findAccount } from '../accounts/account-store';
 import { findChannel } from '../channels/channel-store';
+import { auditConfiguration } from '../audit';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
 import { channelBlockers, refuseBlocked, refuseMixedTypes, type TemplateStanding } from './blockers';
@@ -16,13 +17,13 @@ import { templateStanding } from './template-standing';
  */
 export async function createOutboundConfiguration(
   deps: ConfigurationDeps,
+  act: Act & { signal: AbortSignal },
   { key, requestHash, given }: Repeatable & { given: GivenConfiguration },
-  signal: AbortSignal,
 ): Promise<Buffer> {
   const { org } = key;
   const earlier = await deps.database.read(org, (tx) => findAnswer(tx, key, requestHash));
   if (earlier) return earlier;
-  const template = await templateStanding(deps, { org, templateId: given.templateId }, signal);
+  const template = await templateStanding(deps, { org, templateId: given.templateId }, act.signal);
   return answerOnce(deps.database, key, requestHash, async (tx) => {
     await refuseUnusable(tx, org, given, template);
     const createdAt = deps.now();
@@ -35,6 +36,7 @@ export async function createOutboundConfiguration(
     };
     await insertConfiguration(tx, org, configuration);
     await announceChange(tx, deps, { org, kind: 'OUTBOUND_CONFIGURATION', id: configuration.id });
+    await auditConfiguration(tx, act, { after: configuration, requestId: key.requestId });
     const response = { outboundConfiguration: writeConfiguration(configuration) };
     return CreateOutboundConfigurationResponse.encode(response).finish();
   });

@@ -1,5 +1,6 @@
 import type { Migration } from '@herald/postgres';
 import { configuration } from './0001-configuration';
+import { audit } from './0002-audit';
 
 /** Configuration's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [configuration];
+export const migrations: readonly Migration[] = [configuration, audit];

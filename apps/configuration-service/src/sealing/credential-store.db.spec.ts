@@ -6,7 +6,7 @@ import { rotateChannelAccountCredentials } from '../accounts/change-channel-acco
 import { createChannelAccount } from '../accounts/create-channel-account';
 import type { ConfigurationDeps } from '../deps';
 import { migrations } from '../migrations';
-import type { Repeatable } from '@herald/postgres';
+import type { Act, Repeatable } from '@herald/postgres';
 import { openCredentials, openVerifying, putCredentials, type CredentialKey } from './credential-store';
 import { sealerOf } from './sealer';
 
@@ -179,9 +179,9 @@ describe('the store of credentials', () => {
     const org = randomUUID();
     const account = await createdWith(org, twilio(token, apiSecret));
     const credentials = twilio(nextToken, nextApiSecret);
-    await rotateChannelAccountCredentials(deps(), { ...asked(org, 'Rotate'), id: account, credentials });
+    await rotateChannelAccountCredentials(deps(), actOf(org), { ...asked(org, 'Rotate'), id: account, credentials });
     const { tables, text } = await dump();
-    expect(tables).toEqual(expect.arrayContaining(['credential', 'data_key', 'idempotency', 'outbox']));
+    expect(tables).toEqual(expect.arrayContaining(['audit_entry', 'credential', 'data_key', 'idempotency', 'outbox']));
     // The dump is whole: what may be seen is in it.
     expect(text).toContain(account);
     for (const secret of secrets) {
@@ -201,6 +201,10 @@ function deps(): ConfigurationDeps {
   return { ...unasked, database, sealer, publicUrl: 'https://x.example', newId: randomUUID, now: () => clock.now() };
 }
 
+function actOf(org: string): Act {
+  return { org, method: 'Spec', caller: { kind: 'user', org, subject: 'ana', scopes: new Set() } };
+}
+
 function asked(org: string, rpc: string): Repeatable {
   return { key: { org, caller: 'ana', rpc, requestId: randomUUID() }, requestHash: randomBytes(32) };
 }
@@ -212,7 +216,7 @@ async function createdWith(org: string, credentials: Credentials): Promise<strin
     providerAccountId: `AC${'0'.repeat(32)}`,
     apiBaseUrl: '',
   } as const;
-  await createChannelAccount(deps(), { ...asked(org, 'Create'), given, credentials });
+  await createChannelAccount(deps(), actOf(org), { ...asked(org, 'Create'), given, credentials });
   const [account] = await test.asOwner<{ id: string }>('select id from channel_account where org_id = $1', [org]);
   if (account === undefined) throw new Error('the account was not stored');
   return account.id;

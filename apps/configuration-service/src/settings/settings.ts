@@ -1,6 +1,6 @@
-import type { OrganizationSettings as WireSettings } from '@herald/contracts/configuration';
+import { OrganizationSettings as WireSettings } from '@herald/contracts/configuration';
 import { HeraldError, REASONS } from '@herald/errors';
-import { execute, maybe, sql, type Tx } from '@herald/postgres';
+import { appendAudit, execute, maybe, sql, type Act, type Tx } from '@herald/postgres';
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigurationDeps } from '../deps';
 import { announceChange } from '../events';
@@ -67,9 +67,10 @@ export function checkSettings(
  */
 export function updateOrganizationSettings(
   deps: ConfigurationDeps,
-  org: string,
+  act: Act,
   { change, mayRaise }: { change: SettingsChange; mayRaise: boolean },
 ): Promise<Settings> {
+  const { org } = act;
   return deps.database.transaction(org, async (tx) => {
     // Two updates at once take turns here; before the first there is no row of settings to lock.
     await sql(tx, 'select pg_advisory_xact_lock(hashtextextended($1, 0))', [`organization_setting ${org}`]);
@@ -80,6 +81,8 @@ export function updateOrganizationSettings(
     if (!mayRaise) refuseRaised(settings, before);
     await writeRow(tx, org, settings);
     await announceChange(tx, deps, { org, kind: 'ORGANIZATION_SETTINGS', id: org });
+    const [shownBefore, after] = [before, settings].map((one) => WireSettings.toJSON(writeSettings(one)));
+    await appendAudit(tx, act, { subject: { kind: 'organizationSettings', id: org }, before: shownBefore, after });
     return settings;
   });
 }
