@@ -25,7 +25,7 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
   return {
     sendOutboundMessages: unary(async (request, context) => {
       const command = readSendCommand(request, userOf(context), deps.now());
-      return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, command, context.signal));
+      return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, context, command));
     }),
     getRequest: unary(async (request, { org }) => ({
       outboundRequest: await getRequest(database, org, uuidOf('outbound_request_id', request.outboundRequestId)),

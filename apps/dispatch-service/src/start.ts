@@ -5,7 +5,7 @@ import { TemplateServiceClient } from '@herald/contracts/template';
 import { partitionOf, type Bus, type BusRecord } from '@herald/bus';
 import { twilioSms } from '@herald/channels';
 import { grpcClient, grpcServer, serviceTokens, tokenVerifier } from '@herald/grpc';
-import { openDatabase, outboxRelay, type Database } from '@herald/postgres';
+import { auditService, openDatabase, outboxRelay, type Database } from '@herald/postgres';
 import {
   newId,
   startInOrder,
@@ -86,7 +86,10 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   const server = await parts.add(() =>
     grpcServer({
       ...config.grpc,
-      services: [{ definition: DispatchServiceService, implementation, access: DISPATCH_ACCESS }],
+      services: [
+        { definition: DispatchServiceService, implementation, access: DISPATCH_ACCESS },
+        auditService(database),
+      ],
       identity: tokenVerifier(config.grpc.identity),
       health: { database: () => database.ping(), bus: () => bus.ping() },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),

@@ -4,6 +4,7 @@ import {
   claimRequestId,
   findAnswer,
   theWinnersAnswer,
+  type Act,
   type Database,
   type IdempotencyKey,
   type Tx,
@@ -17,6 +18,7 @@ import {
   type PlannedContact,
   type SkippedContact,
 } from './plan-contacts';
+import { auditAcceptance } from './audit';
 import { admit, spendQuota } from './quota';
 import { insertBatch, insertRequest, insertSkipped, type NewRequest } from './store';
 
@@ -58,28 +60,30 @@ export interface AcceptDeps extends EventDeps {
  * Accepts a request and answers with the encoded response, the same bytes for every repeat of the request id.
  *
  * The first answer is looked for before anything else is checked, so that a repeat gets it even after the
- * configuration was deactivated. Everything is written in one transaction, the quota last: a crash before its commit
- * leaves nothing, one after it leaves the repeat. A commit whose outcome the client never saw is told by the repeat.
+ * configuration was deactivated. Everything is written in one transaction, the audit log's entry and the quota last: a
+ * crash before its commit leaves nothing, one after it leaves the repeat. A commit whose outcome the client never saw is
+ * told by the repeat.
  */
 export async function sendOutboundMessages(
   deps: AcceptDeps,
+  act: Act & { signal: AbortSignal },
   command: SendCommand,
-  signal: AbortSignal,
 ): Promise<Buffer> {
   const { key, requestHash } = command;
   const earlier = await deps.database.read(key.org, (tx) => findAnswer(tx, key, requestHash));
   if (earlier) return earlier;
 
-  const configuration = await deps.configurations.resolve(key.org, command.configurationId, signal);
+  const configuration = await deps.configurations.resolve(key.org, command.configurationId, act.signal);
   refuseTooMany(command, configuration);
-  signal.throwIfAborted();
-  const accepted = await deps.database.transaction(key.org, (tx) => accept(tx, deps, { command, configuration }));
+  act.signal.throwIfAborted();
+  const accepted = await deps.database.transaction(key.org, (tx) => accept(tx, deps, { act, command, configuration }));
   if (!accepted) return theWinnersAnswer(deps.database, key, requestHash);
   deps.onPlanned(countKinds(accepted.planned));
   return accepted.response;
 }
 
 interface Accepting {
+  act: Act;
   command: SendCommand;
   configuration: ResolvedConfiguration;
 }
@@ -91,7 +95,7 @@ interface Accepting {
 async function accept(
   tx: Tx,
   deps: AcceptDeps,
-  { command, configuration }: Accepting,
+  { act, command, configuration }: Accepting,
 ): Promise<{ planned: readonly PlannedContact[]; response: Buffer } | undefined> {
   const createdAt = await admit(tx, command.key.org, configuration.requestsPerHourMax);
   const planned = planContacts(command.contacts, configuration, deps.newId);
@@ -99,6 +103,8 @@ async function accept(
   const response = deps.encode({ request, planned });
   if (!(await claimRequestId(tx, command.key, { requestHash: command.requestHash, response }))) return undefined;
   await store(tx, deps, { request, planned, readyAt: command.readyAt ?? createdAt });
+  // From here on the organisation's requests follow one another: its log first, and last the quota, as short as can be.
+  await auditAcceptance(tx, act, { request, planned });
   await spendQuota(tx, request.org, configuration.requestsPerHourMax);
   return { planned, response };
 }
@@ -120,7 +126,7 @@ function refuseTooMany(command: SendCommand, { contactsPerRequestMax }: Resolved
 
 function requestOf(
   id: string,
-  { command, configuration }: Accepting,
+  { command, configuration }: Omit<Accepting, 'act'>,
   { createdAt, planned }: { createdAt: Date; planned: readonly PlannedContact[] },
 ): NewRequest {
   const refusedByReason: Record<string, number> = {};

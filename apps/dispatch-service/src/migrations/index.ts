@@ -1,5 +1,6 @@
 import type { Migration } from '@herald/postgres';
 import { ledger } from './0001-ledger';
+import { audit } from './0002-audit';
 
 /** Dispatch's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [ledger];
+export const migrations: readonly Migration[] = [ledger, audit];
