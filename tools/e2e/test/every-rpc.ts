@@ -1,30 +1,37 @@
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import { AuditServiceService } from '@herald/contracts/audit';
 import { ConfigurationServiceService } from '@herald/contracts/configuration';
 import { ConversationServiceService } from '@herald/contracts/conversation';
 import { DispatchServiceService } from '@herald/contracts/dispatch';
 import { TemplateServiceService } from '@herald/contracts/template';
 import type { RunningHerald } from './running-herald';
 
-const SERVICES = {
-  TemplateService: { definition: TemplateServiceService, at: 'template' },
-  ConfigurationService: { definition: ConfigurationServiceService, at: 'configuration' },
-  DispatchService: { definition: DispatchServiceService, at: 'dispatch' },
-  ConversationService: { definition: ConversationServiceService, at: 'conversation' },
-} as const;
+const SERVICES = [
+  { service: 'TemplateService', definition: TemplateServiceService, at: 'template' },
+  { service: 'ConfigurationService', definition: ConfigurationServiceService, at: 'configuration' },
+  { service: 'DispatchService', definition: DispatchServiceService, at: 'dispatch' },
+  { service: 'ConversationService', definition: ConversationServiceService, at: 'conversation' },
+  // Each service that changes anything serves the log of what it changed.
+  { service: 'AuditService', definition: AuditServiceService, at: 'template' },
+  { service: 'AuditService', definition: AuditServiceService, at: 'configuration' },
+  { service: 'AuditService', definition: AuditServiceService, at: 'dispatch' },
+] as const;
 
-export type ServiceLabel = keyof typeof SERVICES;
+type Place = (typeof SERVICES)[number]['at'];
 
-/** An RPC of the contracts, as README names it. */
+/** An RPC of the contracts, as README names it, and where it is served. */
 export interface Rpc {
-  service: ServiceLabel;
+  service: (typeof SERVICES)[number]['service'];
+  at: Place;
   name: string;
   method: MethodDefinition<object, object>;
 }
 
 /** Every RPC of every service, from the generated definitions. */
-export const EVERY_RPC: readonly Rpc[] = Object.entries(SERVICES).flatMap(([service, { definition }]) =>
+export const EVERY_RPC: readonly Rpc[] = SERVICES.flatMap(({ service, definition, at }) =>
   Object.values(definition as ServiceDefinition).map((method) => ({
-    service: service as ServiceLabel,
+    service,
+    at,
     name: method.path.split('/').at(-1) ?? '',
     method: method as MethodDefinition<object, object>,
   })),
@@ -43,15 +50,12 @@ export interface AnyCaller {
 /** Opens a connection to each service of a running Herald. */
 export function anyCaller(herald: RunningHerald): AnyCaller {
   const clients = new Map(
-    Object.entries(SERVICES).map(([service, { at }]) => [
-      service,
-      new Client(herald.urls[at], credentials.createInsecure()),
-    ]),
+    Object.entries(herald.urls).map(([at, url]) => [at, new Client(url, credentials.createInsecure())]),
   );
   return {
     call: (rpc, token, request = rpc.method.requestDeserialize(Buffer.alloc(0))) => {
-      const client = clients.get(rpc.service);
-      if (!client) throw new Error(`no client of ${rpc.service}`);
+      const client = clients.get(rpc.at);
+      if (!client) throw new Error(`no client of ${rpc.at}`);
       const metadata = new Metadata();
       if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
       return callOnce(client, rpc.method, { request, metadata });

@@ -11,7 +11,7 @@ import { contactOf, requestOf, runningHerald, type RunningHerald } from './runni
 const [OWNER, STRANGER] = ['0190a000-0000-7000-8000-00000000a001', '0190a000-0000-7000-8000-00000000b002'];
 
 /** Every id that the owner has, by the name of the field that takes it. */
-type Ids = SampleOrganisation & { outboundRequestId: string; messageId: string };
+type Ids = SampleOrganisation & { outboundRequestId: string; messageId: string; subjectId: string };
 
 /** The resources that an RPC makes or changes, whole but for pointing at what is the owner's. */
 function resourcesOf(ids: Ids, { name: rpc }: Rpc): Record<string, object> {
@@ -69,6 +69,8 @@ describe('an organisation and a stranger who knows all its ids', () => {
     const outcome = sent.results[0]?.outcome;
     ids = {
       ...made,
+      // The audit log is asked by the id of what was changed.
+      subjectId: made.templateId,
       outboundRequestId: sent.outboundRequest?.id ?? '',
       messageId: outcome?.$case === 'accepted' ? outcome.value.messageId : '',
     };

@@ -225,8 +225,8 @@ const STRICT_2020: ReadonlySet<string> = new Set(['CASE_NAME_MISSING', 'CUSTOMER
 
 /** Cases in which a good request to one contact goes before the one that is refused. */
 const SENDS_FIRST: ReadonlySet<string> = new Set(['REQUEST_ID_REUSED', 'HOURLY_REQUESTS_EXHAUSTED']);
-/** The request, its message, its request id, its number of the quota. */
-const ROWS_OF_ONE_REQUEST = 4;
+/** The request, its message, its request id, its entry in the audit log, its number of the quota. */
+const ROWS_OF_ONE_REQUEST = 5;
 
 describe('every documented reason', () => {
   let herald: RunningHerald;
@@ -251,7 +251,8 @@ describe('every documented reason', () => {
   const stored = async () => {
     const [counts] = await herald.test.asOwner<{ stored: number }>(
       `select (select count(*) from dispatch.outbound_request) + (select count(*) from dispatch.message)
-              + (select count(*) from dispatch.idempotency) + (select coalesce(sum(seq), 0) from dispatch.quota_head) as stored`,
+              + (select count(*) from dispatch.idempotency) + (select count(*) from dispatch.audit_entry)
+              + (select coalesce(sum(seq), 0) from dispatch.quota_head) as stored`,
     );
     return Number(counts?.stored);
   };

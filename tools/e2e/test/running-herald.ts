@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inProcessBus, type DeadLetter } from '@herald/bus';
 import * as configurationService from '@herald/configuration-service';
+import { AuditServiceClient } from '@herald/contracts/audit';
 import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { Contact, DispatchServiceClient, type SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
 import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
@@ -80,8 +81,14 @@ export async function runningHerald(obstacles: Obstacles = {}): Promise<RunningH
     const template = grpcClient(TemplateServiceClient, { url: urls.template, token });
     const configuration = grpcClient(ConfigurationServiceClient, { url: urls.configuration, token });
     const dispatch = grpcClient(DispatchServiceClient, { url: urls.dispatch, token });
-    const close = () => [template, configuration, dispatch].forEach((client) => client.close());
-    const connection = { template, configuration, dispatch, close };
+    const audit = {
+      template: grpcClient(AuditServiceClient, { url: urls.template, token }),
+      configuration: grpcClient(AuditServiceClient, { url: urls.configuration, token }),
+      dispatch: grpcClient(AuditServiceClient, { url: urls.dispatch, token }),
+    };
+    const close = () =>
+      [template, configuration, dispatch, ...Object.values(audit)].forEach((client) => client.close());
+    const connection = { template, configuration, dispatch, audit, close };
     connections.push(connection);
     return connection;
   };

@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { ListAuditEntriesRequest } from '@herald/contracts/audit';
 import { startTelemetry } from '@herald/telemetry';
 import { eventually } from '@herald/testing';
 import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
@@ -53,6 +54,9 @@ describe('a trace', () => {
     });
     expect(parentOf(client as ReadableSpan)).toBe(one(spansOf(traceId), 'a caller').spanContext().spanId);
     expect(parentOf(server as ReadableSpan)).toBe(client?.spanContext().spanId);
+    const operator = herald.as({ org: 'traced', scopes: ['operator'] });
+    const { entries } = await operator.audit.dispatch.listAuditEntries(ListAuditEntriesRequest.fromPartial({}));
+    expect(entries.map((entry) => entry.traceId)).toEqual([traceId]);
     const published = one(sent, 'herald.dispatch.v1 publish');
     expect(parentOf(published)).toBe(server?.spanContext().spanId);
     const sending = one(sent, 'dispatch send');

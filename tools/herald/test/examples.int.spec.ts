@@ -116,8 +116,11 @@ describe('what is printed to be typed', () => {
     const { out, err, code } = await shell('sh tools/herald/examples/grpcurl.sh');
     expect(err).toBe('');
     expect(out.match(/^herald\.\w+\.v1\.\w+$/gm)).toEqual([
+      'herald.audit.v1.AuditService',
       'herald.template.v1.TemplateService',
+      'herald.audit.v1.AuditService',
       'herald.configuration.v1.ConfigurationService',
+      'herald.audit.v1.AuditService',
       'herald.dispatch.v1.DispatchService',
       'herald.conversation.v1.ConversationService',
     ]);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { importJWK, SignJWT } from 'jose';
+import { AuditServiceClient } from '@herald/contracts/audit';
 import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { DispatchServiceClient } from '@herald/contracts/dispatch';
 import { TemplateServiceClient } from '@herald/contracts/template';
@@ -15,8 +16,16 @@ export interface Connection {
   template: PromiseClient<TemplateServiceClient>;
   configuration: PromiseClient<ConfigurationServiceClient>;
   dispatch: PromiseClient<DispatchServiceClient>;
+  /** The audit log of each. */
+  audit: Readonly<Record<AuditedService, PromiseClient<AuditServiceClient>>>;
   close(): void;
 }
+
+/** The services that keep an audit log. */
+export const AUDITED_SERVICES = ['template', 'configuration', 'dispatch'] as const;
+
+/** One of the services that keep an audit log. */
+export type AuditedService = (typeof AUDITED_SERVICES)[number];
 
 /** Who calls. */
 export interface User {
@@ -65,12 +74,18 @@ export async function connect(home: string, environment: Environment, user: User
   const template = grpcClient(TemplateServiceClient, settings('template'));
   const configuration = grpcClient(ConfigurationServiceClient, settings('configuration'));
   const dispatch = grpcClient(DispatchServiceClient, settings('dispatch'));
+  const audit = {
+    template: grpcClient(AuditServiceClient, settings('template')),
+    configuration: grpcClient(AuditServiceClient, settings('configuration')),
+    dispatch: grpcClient(AuditServiceClient, settings('dispatch')),
+  };
   return {
     template,
     configuration,
     dispatch,
+    audit,
     close: () => {
-      for (const client of [template, configuration, dispatch]) client.close();
+      for (const client of [template, configuration, dispatch, ...Object.values(audit)]) client.close();
     },
   };
 }

@@ -7,13 +7,17 @@ import type { CommandContext } from './context';
 import { fail } from './failure';
 import { show } from './show';
 import { ACCOUNT, CHANNEL } from './verbs/accounts';
+import { AUDIT } from './verbs/audit';
 import { CONFIGURATION, ORGANISATION } from './verbs/configurations';
 import { LEDGER, MESSAGE, QUOTA, REQUEST } from './verbs/ledger';
 import { TEMPLATE } from './verbs/templates';
-import type { Options, Verb } from './verbs/verb';
+import type { Noun, Options, Verb } from './verbs/verb';
 
 /** What is one call to one service, in the order in which a new organisation needs it. */
-const NOUNS = [ORGANISATION, ACCOUNT, CHANNEL, TEMPLATE, CONFIGURATION, REQUEST, MESSAGE, QUOTA, LEDGER];
+const NOUNS = [ORGANISATION, ACCOUNT, CHANNEL, TEMPLATE, CONFIGURATION, REQUEST, MESSAGE, QUOTA, LEDGER, AUDIT];
+
+/** What most commands need. */
+const SCOPE_DEFAULT = 'configure,send,read';
 
 /** Who a command calls as; every command that calls has these. */
 export interface CallOptions {
@@ -24,10 +28,10 @@ export interface CallOptions {
 }
 
 /** Adds the options that say who calls and how answers are shown. */
-export function withCallOptions(command: Command, { home }: CommandContext): Command {
+export function withCallOptions(command: Command, { home }: CommandContext, scope = SCOPE_DEFAULT): Command {
   return command
     .option('--org <name>', 'the organisation, as its tokens name it', name, 'sample')
-    .option('--scope <list>', 'scopes of the token, separated by commas', 'configure,send,read')
+    .option('--scope <list>', 'scopes of the token, separated by commas', scope)
     .option('--home <directory>', 'where the running system keeps its keys', home)
     .option('--json', 'print the answer as JSON on standard output');
 }
@@ -43,13 +47,17 @@ export function scopesOf(list: string): Scope[] {
 
 /** Adds every noun and its verbs. */
 export function addVerbs(root: Command, context: CommandContext): void {
-  for (const { noun, text, verbs } of NOUNS) {
+  for (const { noun, text, verbs, scope } of NOUNS) {
     const command = root.command(noun).description(text);
-    for (const verb of verbs) addVerb(command, verb, context);
+    for (const verb of verbs) addVerb(command, { ...verb, scope }, context);
   }
 }
 
-function addVerb(noun: Command, { verb, text, takesId, options = {}, run }: Verb, context: CommandContext): void {
+function addVerb(
+  noun: Command,
+  { verb, text, takesId, options = {}, run, scope }: Verb & { scope: Noun['scope'] | undefined },
+  context: CommandContext,
+): void {
   const command = noun.command(takesId === true ? `${verb} <id>` : verb).description(text);
   for (const [key, description] of Object.entries(options)) {
     const isRequired = key.endsWith('!');
@@ -57,7 +65,7 @@ function addVerb(noun: Command, { verb, text, takesId, options = {}, run }: Verb
     if (isRequired) command.requiredOption(flag, `${description} (required)`);
     else command.option(flag, description);
   }
-  withCallOptions(command, context).action(async (...args: unknown[]) => {
+  withCallOptions(command, context, scope).action(async (...args: unknown[]) => {
     const id = takesId === true ? String(args[0]) : '';
     const given = command.opts<CallOptions & Record<string, string>>();
     try {
@@ -66,7 +74,7 @@ function addVerb(noun: Command, { verb, text, takesId, options = {}, run }: Verb
       try {
         const answer = await run(connection, asWritten(options, given), id);
         process.stdout.write(`${given.json === true ? JSON.stringify(answer) : show(answer)}\n`);
-        if (isLedgerBroken(answer)) process.exitCode = 1;
+        if (isBroken(answer)) process.exitCode = 1;
       } finally {
         connection.close();
       }
@@ -76,9 +84,10 @@ function addVerb(noun: Command, { verb, text, takesId, options = {}, run }: Verb
   });
 }
 
-/** A script that checks the ledger learns the answer from the exit code. */
-function isLedgerBroken(answer: unknown): boolean {
-  return typeof answer === 'object' && answer !== null && 'conserved' in answer && answer.conserved === false;
+/** A script that checks the ledger, or the audit log, learns the answer from the exit code. */
+function isBroken(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return false;
+  return ('conserved' in answer && answer.conserved === false) || ('intact' in answer && answer.intact === false);
 }
 
 /** Commander turns `--page-size` into `pageSize`; verbs name options as they are written. */

@@ -10,6 +10,8 @@ export type Options = Readonly<Record<string, string | undefined>>;
 export interface Noun {
   noun: string;
   text: string;
+  /** The scopes of its token, where the usual ones do not do. */
+  scope?: string;
   verbs: readonly Verb[];
 }
 

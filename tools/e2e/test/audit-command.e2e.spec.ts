@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuditEntry } from '@herald/contracts/audit';
+import { program } from '@herald/herald-cli';
+import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
+
+const ORG = '0190a000-0000-7000-8000-0000000a0d18';
+
+describe('herald audit', () => {
+  let herald: RunningHerald;
+  let folder: string;
+  let exitCode: typeof process.exitCode;
+
+  beforeAll(async () => {
+    herald = await runningHerald();
+    folder = await mkdtemp(join(tmpdir(), 'herald-audit-'));
+    const { outboundConfigurationId, templateId } = await herald.organisation(ORG);
+    const { dispatch, template } = herald.as({ org: ORG });
+    await dispatch.sendOutboundMessages(requestOf(outboundConfigurationId, [contactOf()]));
+    await template.archiveTemplate({ templateId });
+    const token = await herald.identity.userToken({ org: ORG, scopes: ['operator'] });
+    await writeFile(join(folder, 'token'), token);
+  });
+  afterAll(async () => {
+    await herald.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    exitCode = process.exitCode;
+    process.exitCode = undefined;
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    process.exitCode = exitCode;
+  });
+
+  const run = async (...words: string[]) => {
+    const written = { out: '', err: '' };
+    jest.spyOn(process.stdout, 'write').mockImplementation((text) => (written.out += String(text)) !== '');
+    jest.spyOn(process.stderr, 'write').mockImplementation((text) => (written.err += String(text)) !== '');
+    const { template, configuration, dispatch } = herald.urls;
+    const environment = {
+      ...{ HERALD_TEMPLATE_URL: template, HERALD_CONFIGURATION_URL: configuration, HERALD_DISPATCH_URL: dispatch },
+      HERALD_TOKEN_FILE: join(folder, 'token'),
+    };
+    await program({ environment, inherited: {}, home: folder }).parseAsync(['node', 'herald', 'audit', ...words]);
+    jest.restoreAllMocks();
+    return { ...written, exitCode: process.exitCode };
+  };
+  const listed = async (...words: string[]) => {
+    const { out } = await run('list', '--json', ...words);
+    return (JSON.parse(out) as { entries: AuditEntry[] }).entries;
+  };
+  const rpcs = (entries: readonly AuditEntry[]) => entries.map(({ rpc }) => rpc.split('/')[1]);
+
+  it('lists what was changed in all services by time, the newest first', async () => {
+    const entries = await listed();
+    expect(rpcs(entries)).toEqual([
+      ...[
+        'ArchiveTemplate',
+        'SendOutboundMessages',
+        'CreateOutboundConfiguration',
+        'PublishTemplate',
+        'CreateTemplate',
+      ],
+      ...['ValidateChannel', 'CreateChannel', 'ValidateChannelAccount', 'CreateChannelAccount'],
+    ]);
+    expect(rpcs(await listed('--limit', '3'))).toEqual(rpcs(entries).slice(0, 3));
+    const { out } = await run('list', '--limit', '1');
+    expect(out).toMatch(
+      /^entries:\n {2}- seq: 3\n.*\n {4}rpc: herald\.template\.v1\.TemplateService\/ArchiveTemplate\n/s,
+    );
+  });
+
+  it('narrows the list to a service, an RPC, a subject and a time', async () => {
+    const [newest] = await listed();
+    expect(rpcs(await listed('--service', 'dispatch'))).toEqual(['SendOutboundMessages']);
+    expect(rpcs(await listed('--rpc', 'ValidateChannel'))).toEqual(['ValidateChannel']);
+    expect(rpcs(await listed('--subject', newest?.subjectId ?? ''))).toEqual([
+      ...['ArchiveTemplate', 'PublishTemplate', 'CreateTemplate'],
+    ]);
+    const at = new Date(newest?.time ?? 0).toISOString();
+    expect(rpcs(await listed('--from', at))).toEqual(['ArchiveTemplate']);
+    expect(rpcs(await listed('--to', at))).not.toContain('ArchiveTemplate');
+  });
+
+  it.each([
+    [['list', '--rpc', 'PublishTempalte'], '"PublishTempalte" is no RPC of template, configuration, dispatch.'],
+    [['list', '--from', 'yesterday'], '"yesterday" is no time.'],
+    [['list', '--service', 'conversation'], '"conversation" is none of template, configuration, dispatch.'],
+    [['check', '--expected', '/nowhere'], '/nowhere cannot be read.'],
+  ])('advises where a word is wrong: %j', async (words, advice) => {
+    const { err, exitCode: code } = await run(...words);
+    expect(err).toContain(advice);
+    expect(code).toBe(1);
+  });
+
+  it('S16: checks every log against the heads of an earlier check, and exits 1 when one was cut off and written anew', async () => {
+    const heads = join(folder, 'heads.json');
+    const first = await run('check', '--json');
+    expect(first).toMatchObject({ err: '', exitCode: undefined });
+    await writeFile(heads, first.out);
+    expect((await run('check', '--expected', heads)).exitCode).toBeUndefined();
+
+    await herald.test.asOwner(`delete from template.audit_entry where org_id = $1`, [ORG]);
+    const cut = await run('check');
+    expect(cut.out).toMatch(/^intact: false\n.*kind: KIND_ENTRY_MISSING\n/s);
+    expect(cut.exitCode).toBe(1);
+
+    await herald.test.asOwner(`delete from template.audit_head where org_id = $1`, [ORG]);
+    process.exitCode = undefined;
+    expect((await run('check')).exitCode).toBeUndefined();
+    const found = await run('check', '--expected', heads, '--json');
+    expect(JSON.parse(found.out)).toMatchObject({
+      ...{ intact: false, configuration: { intact: true }, dispatch: { intact: true } },
+      template: { intact: false, fault: { kind: 'KIND_HEAD_NOT_EXPECTED' } },
+    });
+    expect(found.exitCode).toBe(1);
+  });
+});

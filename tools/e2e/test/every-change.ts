@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Channel,
+  ChannelAccount,
+  OrganizationSettings,
+  OutboundConfiguration,
+  Purpose,
+} from '@herald/contracts/configuration';
+import { OutboundRequest } from '@herald/contracts/dispatch';
+import { Template } from '@herald/contracts/template';
+import { ChannelType, Provider } from '@herald/contracts/type';
+import type { Connection, SampleOrganisation } from '@herald/herald-cli';
+import { contactOf, requestOf } from './running-herald';
+
+/** The organisation whose log is looked at. */
+export const ORG = '0190a000-0000-7000-8000-0000000a0d17';
+/** Sent with and stored, and to stand in no entry. */
+export const CANARY = {
+  ...{ phone: '+14255550166', name: 'Kanarienvogel', sender: '+15005550177' },
+  ...{ authToken: 'fedcba9876543210fedcba9876543210', apiKeySecret: 'canary-api-key-secret' },
+};
+
+type Kind = 'template' | 'channelAccount' | 'channel' | 'outboundConfiguration' | 'organizationSettings';
+/** What an answer shows of what was changed. */
+export type Shown = { id: string; shown: unknown };
+
+/** A call that changes something, made ready. */
+export interface Change {
+  kind: Kind | 'outboundRequest';
+  request: object;
+  /** A request to the same RPC that is refused for what it says. */
+  refused: object;
+  /** What is changed, as it is before; absent where it is made. */
+  before?: object;
+  /** It has an effect each time it is called: the provider is asked again. */
+  isDoneAgain?: true;
+}
+
+/** What a change works with. */
+export interface Scene {
+  all: Connection;
+  made: SampleOrganisation;
+  simulatorUrl: string;
+}
+
+/** What an answer shows of what was changed, without what an entry leaves out. */
+export const SHOWN: Record<Change['kind'], (answer: never) => Shown> = {
+  template: ({ template: one }: { template: Template }) => ({ id: one.id, shown: Template.toJSON(one) }),
+  channelAccount: ({ channelAccount: one }: { channelAccount: ChannelAccount }) => ({
+    id: one.id,
+    shown: ChannelAccount.toJSON({ ...one, inboundWebhookUrl: '', statusWebhookUrl: '' }),
+  }),
+  channel: ({ channel: one }: { channel: Channel }) => ({ id: one.id, shown: Channel.toJSON({ ...one, sender: '' }) }),
+  outboundConfiguration: ({ outboundConfiguration: one }: { outboundConfiguration: OutboundConfiguration }) => ({
+    id: one.id,
+    shown: OutboundConfiguration.toJSON(one),
+  }),
+  organizationSettings: ({ settings }: { settings: OrganizationSettings }) => ({
+    id: ORG,
+    shown: OrganizationSettings.toJSON(settings),
+  }),
+  outboundRequest: ({ outboundRequest }: { outboundRequest: OutboundRequest }) => {
+    const { id, outboundConfigurationId, counts } = outboundRequest;
+    return { id, shown: OutboundRequest.toJSON(OutboundRequest.fromPartial({ id, outboundConfigurationId, counts })) };
+  },
+};
+
+/** One call of each RPC that changes something and is served. */
+export const CHANGES: Record<string, (scene: Scene) => Promise<Change>> = {
+  CreateTemplate: async () => ({
+    kind: 'template',
+    request: { requestId: randomUUID(), template: draft() },
+    refused: { requestId: randomUUID(), template: draft({ name: '' }) },
+  }),
+  UpdateTemplate: async ({ all }) => {
+    const before = await all.template.createTemplate({ requestId: randomUUID(), template: draft() });
+    const template = Template.fromPartial({ id: idOf(before.template), name: randomUUID() });
+    const request = { template, updateMask: ['name'], revision: 1 };
+    return { kind: 'template', before, request, refused: { ...request, revision: 9 } };
+  },
+  PublishTemplate: async ({ all, made }) => {
+    const before = await all.template.createTemplate({ requestId: randomUUID(), template: draft() });
+    const request = { requestId: randomUUID(), templateId: idOf(before.template) };
+    const refused = { requestId: randomUUID(), templateId: made.templateId };
+    return { kind: 'template', before, request, refused };
+  },
+  ArchiveTemplate: async ({ all }) => {
+    const before = await all.template.createTemplate({ requestId: randomUUID(), template: draft() });
+    return { kind: 'template', before, ...byId('templateId', idOf(before.template)) };
+  },
+  CreateChannelAccount: async ({ simulatorUrl }) => ({
+    kind: 'channelAccount',
+    request: accountCreation(simulatorUrl),
+    refused: { ...accountCreation(simulatorUrl), credentials: undefined },
+  }),
+  UpdateChannelAccount: async (scene) => {
+    const { id, before } = await accountOf(scene);
+    const request = { channelAccount: ChannelAccount.fromPartial({ id, displayName: randomUUID() }), updateMask: [] };
+    return { kind: 'channelAccount', before, request, refused: { ...request, updateMask: ['provider'] } };
+  },
+  ValidateChannelAccount: async (scene) => {
+    const { id, before } = await accountOf(scene);
+    return { kind: 'channelAccount', before, ...byId('channelAccountId', id), isDoneAgain: true };
+  },
+  RotateChannelAccountCredentials: async (scene) => {
+    const { id, before } = await accountOf(scene);
+    const request = { requestId: randomUUID(), channelAccountId: id, credentials: credentials() };
+    return { kind: 'channelAccount', before, request, refused: { ...request, channelAccountId: randomUUID() } };
+  },
+  DisableChannelAccount: async (scene) => {
+    const { id, before } = await accountOf(scene);
+    return { kind: 'channelAccount', before, ...byId('channelAccountId', id) };
+  },
+  CreateChannel: async ({ made }) => ({
+    kind: 'channel',
+    request: channelCreation(made, CANARY.sender),
+    refused: channelCreation(made, CANARY.phone.slice(0, 4)),
+  }),
+  UpdateChannel: async (scene) => {
+    const { id, before } = await channelOf(scene, '+15005550101');
+    const request = { channel: Channel.fromPartial({ id, displayName: randomUUID() }), updateMask: [] };
+    return { kind: 'channel', before, request, refused: { ...request, updateMask: ['sender'] } };
+  },
+  ValidateChannel: async (scene) => {
+    const { id, before } = await channelOf(scene, '+15005550102');
+    return { kind: 'channel', before, ...byId('channelId', id) };
+  },
+  DisableChannel: async (scene) => {
+    const { id, before } = await channelOf(scene, '+15005550103');
+    return { kind: 'channel', before, ...byId('channelId', id) };
+  },
+  CreateOutboundConfiguration: async ({ made }) => ({
+    kind: 'outboundConfiguration',
+    request: configurationCreation(made),
+    refused: configurationCreation({ ...made, channelId: randomUUID() }),
+  }),
+  UpdateOutboundConfiguration: async (scene) => {
+    const { id, before } = await configurationOf(scene);
+    const outboundConfiguration = OutboundConfiguration.fromPartial({ id, purpose: Purpose.MARKETING });
+    const request = { outboundConfiguration, updateMask: ['purpose'] };
+    return { kind: 'outboundConfiguration', before, request, refused: { ...request, updateMask: ['state'] } };
+  },
+  ActivateOutboundConfiguration: async (scene) => {
+    const { id } = await configurationOf(scene);
+    const before = await scene.all.configuration.deactivateOutboundConfiguration({ outboundConfigurationId: id });
+    return { kind: 'outboundConfiguration', before, ...byId('outboundConfigurationId', id) };
+  },
+  DeactivateOutboundConfiguration: async (scene) => {
+    const { id, before } = await configurationOf(scene);
+    return { kind: 'outboundConfiguration', before, ...byId('outboundConfigurationId', id) };
+  },
+  UpdateOrganizationSettings: async ({ all }) => {
+    const before = await all.configuration.getOrganizationSettings({});
+    const settings = OrganizationSettings.fromPartial({ requestsPerHourMax: 29_999 });
+    const request = { settings, updateMask: ['requests_per_hour_max'] };
+    const raised = { ...request, settings: { ...settings, requestsPerHourMax: 30_001 } };
+    return { kind: 'organizationSettings', before, request, refused: raised };
+  },
+  SendOutboundMessages: async ({ made }) => {
+    const contextItems = { CustomerName: CANARY.name, OrderNumber: 'A', DeliveryDate: 'B' };
+    const contacts = [
+      contactOf({ toContactId: CANARY.phone, contextItems, clientReference: CANARY.phone }),
+      contactOf({ optin: false }),
+      contactOf({ toContactId: '+999123' }),
+    ];
+    const request = requestOf(made.outboundConfigurationId, contacts);
+    return { kind: 'outboundRequest', request, refused: requestOf(randomUUID(), contacts) };
+  },
+};
+
+function idOf(made: { id: string } | undefined): string {
+  if (made === undefined) throw new Error('a service answered without what it made');
+  return made.id;
+}
+
+/** A request that is nothing but an id, and the same with an id of nothing. */
+function byId(field: string, id: string): Pick<Change, 'request' | 'refused'> {
+  return { request: { [field]: id }, refused: { [field]: randomUUID() } };
+}
+
+function draft(changed: Partial<Template> = {}): Template {
+  return Template.fromPartial({
+    ...{ name: randomUUID(), channelType: ChannelType.SMS, defaultLanguage: 'en-US' },
+    localizedTexts: [{ language: 'en-US', text: 'Hello {CustomerName}' }],
+    ...changed,
+  });
+}
+
+function credentials() {
+  const { authToken, apiKeySecret } = CANARY;
+  return {
+    provider: { $case: 'twilio' as const, value: { authToken, apiKeySid: `SK${'0'.repeat(32)}`, apiKeySecret } },
+  };
+}
+
+function accountCreation(apiBaseUrl: string) {
+  const providerAccountId = `AC${randomUUID().replaceAll('-', '')}`;
+  const channelAccount = ChannelAccount.fromPartial({
+    ...{ displayName: randomUUID(), provider: Provider.TWILIO, providerAccountId, apiBaseUrl },
+  });
+  return { requestId: randomUUID(), channelAccount, credentials: credentials() };
+}
+
+async function accountOf({ all, simulatorUrl }: Scene): Promise<{ id: string; before: object }> {
+  const before = await all.configuration.createChannelAccount(accountCreation(simulatorUrl));
+  return { id: idOf(before.channelAccount), before };
+}
+
+function channelCreation({ channelAccountId }: SampleOrganisation, sender: string) {
+  const channel = Channel.fromPartial({
+    channelAccountId,
+    displayName: randomUUID(),
+    channelType: ChannelType.SMS,
+    sender,
+  });
+  return { requestId: randomUUID(), channel };
+}
+
+async function channelOf({ all, made }: Scene, sender: string): Promise<{ id: string; before: object }> {
+  const before = await all.configuration.createChannel(channelCreation(made, sender));
+  return { id: idOf(before.channel), before };
+}
+
+function configurationCreation({ channelId, templateId }: SampleOrganisation) {
+  const outboundConfiguration = OutboundConfiguration.fromPartial({
+    ...{ name: randomUUID(), channelType: ChannelType.SMS, channelId, templateId },
+  });
+  return { requestId: randomUUID(), outboundConfiguration };
+}
+
+async function configurationOf({ all, made }: Scene): Promise<{ id: string; before: object }> {
+  const before = await all.configuration.createOutboundConfiguration(configurationCreation(made));
+  return { id: idOf(before.outboundConfiguration), before };
+}
