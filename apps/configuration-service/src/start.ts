@@ -7,6 +7,7 @@ import { auditService, openDatabase, outboxRelay } from '@herald/postgres';
 import { newId, startInOrder, type Clock, type DatabaseConfig, type GrpcConfig, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { CONFIGURATION_ACCESS } from './access';
+import { migrations } from './migrations';
 import { sealerOf } from './sealing/sealer';
 import { configurationService } from './service';
 
@@ -34,7 +35,7 @@ export async function start(
   const { identity, tls } = config.grpc;
   const sealer = sealerOf(config.masterKey);
   const database = await parts.add(async () => {
-    const opened = await openDatabase({ ...config.database, service: SERVICE });
+    const opened = await openDatabase({ ...config.database, service: SERVICE, migrations });
     return { ...opened, stop: () => opened.close() };
   });
   const { templates } = await parts.add(() => {
@@ -69,8 +70,10 @@ export async function start(
         auditService(database),
       ],
       identity: tokenVerifier(identity),
-      health: { database: () => database.ping(), bus: () => bus.ping() },
+      // Events wait in the outbox while the bus is away: it is no reason to take no calls.
+      health: { calls: { database: () => database.ping() }, background: { bus: () => bus.ping() } },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),
+      onCertificateProblem: (error) => log.error('Renewed certificate files cannot be used.', { error }),
       onHealthChange: (failing) => log.warn('The health changed.', { failing: failing.join(' ') }),
     }),
   );

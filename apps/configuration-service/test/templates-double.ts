@@ -26,7 +26,7 @@ export class TemplatesDouble {
       address: '127.0.0.1:0',
       reflection: false,
       identity: tokenVerifier(identity.identityOf('template')),
-      health: {},
+      health: { calls: {} },
       services: [
         {
           definition: TemplateServiceService,

@@ -17,7 +17,8 @@ export async function start(config: { grpc: GrpcConfig }): Promise<Running & { p
     ...config.grpc,
     services: [{ definition: ConversationServiceService, implementation, access: CONVERSATION_ACCESS }],
     identity: tokenVerifier(config.grpc.identity),
-    health: {},
+    health: { calls: {} },
+    onCertificateProblem: (error) => log.error('Renewed certificate files cannot be used.', { error }),
     onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),
   });
   return { port: server.port, stop: () => server.stop() };

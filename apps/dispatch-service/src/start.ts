@@ -21,6 +21,7 @@ import { DISPATCH_ACCESS } from './access';
 import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
 import type { EventDeps } from './events';
+import { migrations } from './migrations';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
 import { holdLeases, type Leases } from './send/leases';
 import { recorder } from './send/recorder';
@@ -60,7 +61,7 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   const shardOf = (org: string) => partitionOf(org, config.shards);
   const events: EventDeps = { newId, now: () => clock.now(), shardOf };
   const database = await parts.add(async () => {
-    const opened = await openDatabase({ ...config.database, service: SERVICE });
+    const opened = await openDatabase({ ...config.database, service: SERVICE, migrations });
     return { ...opened, stop: () => opened.close() };
   });
   const clients = await openClients(parts, config);
@@ -91,8 +92,10 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
         auditService(database),
       ],
       identity: tokenVerifier(config.grpc.identity),
-      health: { database: () => database.ping(), bus: () => bus.ping() },
+      // Events wait in the outbox while the bus is away: it is no reason to take no calls.
+      health: { calls: { database: () => database.ping() }, background: { bus: () => bus.ping() } },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),
+      onCertificateProblem: (error) => log.error('Renewed certificate files cannot be used.', { error }),
       onHealthChange: (failing) => log.warn('The health changed.', { failing: failing.join(' ') }),
     }),
   );

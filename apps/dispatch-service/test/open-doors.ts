@@ -51,7 +51,7 @@ export async function openDoors(behind: (database: Database) => Database = (data
     address: '127.0.0.1:0',
     services: [{ definition: DispatchServiceService, implementation, access: DISPATCH_ACCESS }],
     identity: tokenVerifier(identity.identityOf('dispatch')),
-    health: {},
+    health: { calls: {} },
     reflection: false,
   });
   const clients: Dispatch[] = [];

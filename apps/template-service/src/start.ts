@@ -5,6 +5,7 @@ import { auditService, openDatabase, outboxRelay } from '@herald/postgres';
 import { newId, startInOrder, type Clock, type DatabaseConfig, type GrpcConfig, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { TEMPLATE_ACCESS } from './access';
+import { migrations } from './migrations';
 import { templateService } from './service';
 
 /**
@@ -18,7 +19,7 @@ export async function start(
   const log = logger('template-service');
   const parts = startInOrder();
   const { database } = await parts.add(async () => {
-    const opened = await openDatabase({ ...config.database, service: 'template' });
+    const opened = await openDatabase({ ...config.database, service: 'template', migrations });
     return { database: opened, stop: () => opened.close() };
   });
   await parts.add(async () => {
@@ -40,8 +41,10 @@ export async function start(
         auditService(database),
       ],
       identity: tokenVerifier(config.grpc.identity),
-      health: { database: () => database.ping(), bus: () => bus.ping() },
+      // Events wait in the outbox while the bus is away: it is no reason to take no calls.
+      health: { calls: { database: () => database.ping() }, background: { bus: () => bus.ping() } },
       onError: ({ error, errorId, method }) => log.error('A call failed.', { error, errorId, method }),
+      onCertificateProblem: (error) => log.error('Renewed certificate files cannot be used.', { error }),
       onHealthChange: (failing) => log.warn('The health changed.', { failing: failing.join(' ') }),
     }),
   );

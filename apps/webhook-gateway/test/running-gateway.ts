@@ -34,7 +34,7 @@ class ConfigurationsDouble {
       address: '127.0.0.1:0',
       reflection: false,
       identity: tokenVerifier(identity.identityOf('configuration')),
-      health: {},
+      health: { calls: {} },
       services: [
         {
           definition: ConfigurationServiceService,

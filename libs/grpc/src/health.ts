@@ -1,8 +1,16 @@
 import { HealthImplementation } from 'grpc-health-check';
 import type { Server } from '@grpc/grpc-js';
 
-/** What must answer for a server to be healthy, by name; a check throws where it does not. */
-export type HealthChecks = Record<string, () => Promise<void>>;
+/** Checks by name; one throws where what it asks does not answer. */
+type Checks = Readonly<Record<string, () => Promise<void>>>;
+
+/** What must answer for a server to be healthy. */
+export interface HealthChecks {
+  /** What calls need: while one of these fails each service is NOT_SERVING, and so is the whole. */
+  calls: Checks;
+  /** What goes on behind the calls: while one of these fails the whole ('') is NOT_SERVING, and calls are answered even so. */
+  background?: Checks;
+}
 
 const POLL_EVERY_MS = 2_000;
 /** A check that takes longer has failed: a database that hangs is as good as none. */
@@ -15,8 +23,9 @@ export interface Health {
 }
 
 /**
- * Adds the standard health service, SERVING only while every check answered lately. It tells the same at each of the
- * servers, for all of them ('') and for each of their services. The first round is over before it resolves, so that it never lies at start.
+ * Adds the standard health service to servers, which all tell the same: of each service SERVING while what its calls need
+ * answered lately, of the whole ('') while everything did. The first round is over before it resolves, so that it never
+ * lies at start.
  */
 export async function serveHealth(
   servers: readonly Server[],
@@ -28,23 +37,26 @@ export async function serveHealth(
   let told: string | undefined;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
-  let current: 'SERVING' | 'NOT_SERVING' | undefined;
+  const current = new Map<string, boolean>();
   // Whoever watches is told at every setting, so only a change is set.
-  const set = (status: 'SERVING' | 'NOT_SERVING') => {
-    if (status === current) return;
-    current = status;
-    for (const name of ['', ...names]) health.setStatus(name, status);
+  const set = (name: string, isServing: boolean) => {
+    if (current.get(name) === isServing) return;
+    current.set(name, isServing);
+    health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
   };
-  const tell = (failing: readonly string[]) => {
-    set(failing.length === 0 ? 'SERVING' : 'NOT_SERVING');
+  const tell = (calls: readonly string[], background: readonly string[]) => {
+    const failing = [...calls, ...background];
+    set('', failing.length === 0);
+    for (const name of names) set(name, calls.length === 0);
     const summary = failing.join(' ');
     if (summary !== told && !(told === undefined && summary === '')) options.onChange(failing);
     told = summary;
   };
   const poll = async () => {
-    const failing = await failingOf(options.checks);
+    const { calls, background = {} } = options.checks;
+    const failing = await Promise.all([failingOf(calls), failingOf(background)]);
     if (isStopped) return;
-    tell(failing);
+    tell(...failing);
     timer = setTimeout(() => void poll(), options.pollEveryMs ?? POLL_EVERY_MS);
     timer.unref();
   };
@@ -53,12 +65,12 @@ export async function serveHealth(
     stop: () => {
       isStopped = true;
       clearTimeout(timer);
-      set('NOT_SERVING');
+      for (const name of ['', ...names]) set(name, false);
     },
   };
 }
 
-async function failingOf(checks: HealthChecks): Promise<string[]> {
+async function failingOf(checks: Checks): Promise<string[]> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => ((await isPassing(check)) ? [] : [name])),
   );

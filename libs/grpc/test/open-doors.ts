@@ -37,7 +37,7 @@ export async function openDoors(rules: TokenRules) {
   });
   const { implementation, access } = forOperators(TemplateServiceService, handler);
   const server = await grpcServer({
-    ...{ address: '127.0.0.1:0', reflection: true, health: {}, identity: tokenVerifier(rules) },
+    ...{ address: '127.0.0.1:0', reflection: true, health: { calls: {} }, identity: tokenVerifier(rules) },
     services: [
       { definition: TemplateServiceService, implementation, access: { ...access, ...TEMPLATE_ACCESS } },
       ...UNBUILT.map((definition) => ({ definition, ...forOperators(definition, unimplemented()) })),

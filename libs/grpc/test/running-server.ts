@@ -86,7 +86,7 @@ export async function runningServer(changes: Partial<ServerSettings> = {}): Prom
     ...{
       address: '127.0.0.1:0',
       reflection: false,
-      health: {},
+      health: { calls: {} },
       identity: tokenVerifier(identity.identityOf('template')),
     },
     services: servedServices((request, context) => current(request, context)),

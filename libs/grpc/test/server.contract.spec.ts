@@ -166,7 +166,7 @@ describe('server', () => {
         if (isDown) throw new Error('down');
       };
       const { url } = await running({
-        health: { database, bus: async () => undefined },
+        health: { calls: { database }, background: { bus: async () => undefined } },
         ...{ healthPollMs: 5, onHealthChange: (failing) => changes.push(failing) },
       });
       const client = standard(url);
@@ -183,8 +183,21 @@ describe('server', () => {
       for (const watch of watches) watch.stop();
     });
 
+    it('P18: goes on SERVING its services while what is behind the calls is away, and says so of the whole', async () => {
+      let isAway = true;
+      const bus = async () => {
+        if (isAway) throw new Error('away');
+      };
+      const { url } = await running({ health: { calls: {}, background: { bus } }, healthPollMs: 5 });
+      const client = standard(url);
+      expect(await client.health('')).toBe('NOT_SERVING');
+      expect(await client.health(TEMPLATE_SERVICE)).toBe('SERVING');
+      isAway = false;
+      await eventually(async () => expect(await client.health('')).toBe('SERVING'));
+    });
+
     it('asks before it listens, so that no server is SERVING that never was', async () => {
-      const failing = {
+      const calls = {
         bus: () => {
           throw new Error('before any promise');
         },
@@ -192,7 +205,7 @@ describe('server', () => {
         database: () => new Promise<void>(() => undefined),
       };
       const changes: (readonly string[])[] = [];
-      const { url } = await running({ health: failing, onHealthChange: (names) => changes.push(names) });
+      const { url } = await running({ health: { calls }, onHealthChange: (names) => changes.push(names) });
       const client = standard(url);
       expect(await client.health('')).toBe('NOT_SERVING');
       expect(await client.health(TEMPLATE_SERVICE)).toBe('NOT_SERVING');

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { explained, isRepeatable, isSilence } from './database-error';
 import { gate, type Gate } from './gate';
+import { assertMigrated, type Migration } from './migrate';
 import { clientOf, sql, type Tx } from './sql';
 import { inScope } from './transaction-scope';
 
@@ -30,6 +31,8 @@ export interface DatabaseSettings {
   poolMax: number;
   /** Connections for workers, apart, so that neither starves the other. */
   workerPoolMax: number;
+  /** What the schema must have: an older one is refused before the first call comes. */
+  migrations?: readonly Migration[];
 }
 
 /**
@@ -55,7 +58,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Opens a service's pools; the schema must be there (see provision and migrate). */
+/** Opens a service's pools; the schema must be there (see provision and migrate). Throws where it lacks a migration. */
 export async function openDatabase(settings: DatabaseSettings): Promise<Database> {
   const app = await openPool(settings, 'app', settings.poolMax);
   const worker = await openPool(settings, 'worker', settings.workerPoolMax).catch(async (error: unknown) => {
@@ -72,7 +75,7 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
     answeredAtMs = performance.now();
     return result;
   };
-  return {
+  const database: Database = {
     transaction: (org, work) => run(app, { org }, work),
     read: (org, work) => run(app, { org, mode: 'read only' }, work),
     snapshot: (org, work) => run(app, { org, mode: 'isolation level repeatable read read only' }, work),
@@ -89,6 +92,11 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
       await Promise.all([app.source.destroy(), worker.source.destroy()]);
     },
   };
+  await assertMigrated(database, settings.migrations ?? []).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  return database;
 }
 
 interface Pool {

@@ -1,5 +1,6 @@
 import { eventually, testDatabase, type TestDatabase } from '@herald/testing';
 import { ORG, sampleMigrations } from '../test/sample';
+import { openDatabase } from './database';
 import { migrate, type Migration } from './migrate';
 import { provision } from './provision';
 
@@ -48,6 +49,15 @@ describe('migrate', () => {
   it('refuses a schema that is newer than the code', async () => {
     await run([...sampleMigrations, second]);
     await expect(run(sampleMigrations)).rejects.toThrow('0002-shelf, which this version does not know');
+  });
+
+  it('lets a service start on a schema that is newer, and on none that is older', async () => {
+    const open = (migrations: readonly Migration[]) =>
+      openDatabase({ url: test.url, service: 'sample', poolMax: 1, workerPoolMax: 1, migrations });
+    await expect(open([...sampleMigrations, second])).rejects.toThrow('The schema lacks 0002-shelf.');
+    await run([...sampleMigrations, second]);
+    const database = await open(sampleMigrations);
+    await database.close();
   });
 
   it('owns what it makes, and not as a superuser', async () => {

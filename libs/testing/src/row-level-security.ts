@@ -91,6 +91,8 @@ function isBound({ using, check }: Policy): boolean {
 function rightFaults({ name, rights }: Relation, { app, worker }: Roles): string[] {
   const known = [app, worker];
   return rights.flatMap(({ role, right }) => {
+    // A service asks at its start whether its schema is there; which migrations there were is nobody's secret.
+    if (name === 'migration' && role === worker && right === 'SELECT') return [];
     if (name === 'migration' || !known.includes(role)) return [`${name}: ${role} has the right ${right}`];
     return BOUND_RIGHTS.has(right) ? [] : [`${name}: ${role} has ${right}, which no policy binds`];
   });
