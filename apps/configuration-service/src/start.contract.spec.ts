@@ -14,7 +14,7 @@ async function neverUsed(address: string) {
   const test = await testDatabase({ service: 'configuration', migrations });
   const bus: Bus = {
     publish: () => Promise.resolve(),
-    subscribe: () => undefined,
+    subscribe: () => ({ stop: () => Promise.resolve() }),
     stop: () => Promise.resolve(),
     ping: () => Promise.resolve(),
   };

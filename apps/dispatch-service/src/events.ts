@@ -1,4 +1,6 @@
+import type { BusRecord } from '@herald/bus';
 import { BatchReady, MessageChanges } from '@herald/contracts/event';
+import { HeraldError } from '@herald/errors';
 import type { OutboxEvent } from '@herald/postgres';
 
 /** What an event needs besides its content. */
@@ -11,6 +13,16 @@ export interface EventDeps {
 
 /** Records of herald.message.v1 hold at most so many messages. */
 const CHANGES_PER_RECORD_MAX = 200;
+
+/** The event of a record, which must say that it is one of this type. Throws REQUEST_MALFORMED for any other. */
+export function eventOf<Event>(
+  { type, payload }: Pick<BusRecord, 'type' | 'payload'>,
+  expected: string,
+  message: { decode(bytes: Uint8Array): Event },
+): Event {
+  if (type === expected) return message.decode(payload);
+  throw new HeraldError('REQUEST_MALFORMED', `The record holds no ${expected}.`);
+}
 
 /** What the announcement of a batch says. */
 export interface ReadyBatch {

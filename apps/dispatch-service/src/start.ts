@@ -20,7 +20,7 @@ import { encodeAcceptance } from './accept/wire';
 import { DISPATCH_ACCESS } from './access';
 import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
-import type { EventDeps } from './events';
+import { eventOf, type EventDeps } from './events';
 import { migrations } from './migrations';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
 import { holdLeases, type Leases } from './send/leases';
@@ -72,7 +72,8 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   if (config.ownsAll) leases.want(Array.from({ length: config.shards }, (_, shard) => shard));
   const onAssigned = config.ownsAll ? () => {} : (shards: readonly number[]) => leases.want(shards);
   const drop = (org: string) => [cache, senders].forEach((held) => held.drop(org));
-  subscribe({ bus, events }, { database, dispatcher, onAssigned, drop });
+  // They stop before what their handlers use, and their partitions go to other replicas before the leases do.
+  await parts.add(async () => subscribe({ bus, events }, { database, dispatcher, onAssigned, drop }));
   await startRelay(parts, { bus, database });
 
   const implementation = dispatchService({
@@ -149,7 +150,7 @@ function subscribe(
     onAssigned(shards: readonly number[]): void;
     drop(org: string): unknown;
   },
-): void {
+): Running {
   const { database, dispatcher, onAssigned, drop } = deps;
   const settle = callbackConsumer({
     ...{ ...events, database },
@@ -159,21 +160,27 @@ function subscribe(
     },
   });
   const group = 'dispatch-service';
-  bus.subscribe({
+  const batches = bus.subscribe({
     topic: 'herald.dispatch.v1',
     ...{ group, onAssigned },
     handler: async (records) => announceAll(dispatcher, events, records),
   });
-  bus.subscribe({ topic: 'herald.callback.v1', group, handler: settle });
-  bus.subscribe({
+  const callbacks = bus.subscribe({ topic: 'herald.callback.v1', group, handler: settle });
+  const changes = bus.subscribe({
     topic: 'herald.configuration.v1',
     group,
     // Every replica has a cache of its own to drop from.
     sharing: 'each-replica',
     handler: async (records) => {
-      for (const { payload } of records) drop(ConfigurationChanged.decode(payload).orgId);
+      for (const record of records)
+        drop(eventOf(record, 'herald.event.v1.ConfigurationChanged', ConfigurationChanged).orgId);
     },
   });
+  return {
+    stop: async () => {
+      await Promise.all([batches, callbacks, changes].map((each) => each.stop()));
+    },
+  };
 }
 
 async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database: Database }): Promise<void> {
@@ -195,8 +202,10 @@ async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database:
 
 /** A record is done with when its batch is known: the batch stands in Postgres, and a send may take its time. */
 function announceAll(dispatcher: Dispatcher, { now }: EventDeps, records: readonly BusRecord[]): void {
-  for (const { payload, traceparent } of records) {
-    const { orgId, batchId, channelId, priority, shard, readyTime } = BatchReady.decode(payload);
+  for (const record of records) {
+    const { traceparent } = record;
+    const event = eventOf(record, 'herald.event.v1.BatchReady', BatchReady);
+    const { orgId, batchId, channelId, priority, shard, readyTime } = event;
     const readyInMs = readyTime ? readyTime.getTime() - now().getTime() : 0;
     dispatcher.announce({ org: orgId, id: batchId, channelId, priority, shard, readyInMs, traceparent });
   }

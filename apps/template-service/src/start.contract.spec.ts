@@ -53,7 +53,7 @@ describe('start', () => {
       const { port } = holder.address() as AddressInfo;
       const bus: Bus = {
         publish: () => Promise.resolve(),
-        subscribe: () => undefined,
+        subscribe: () => ({ stop: () => Promise.resolve() }),
         stop: () => Promise.resolve(),
         ping: () => Promise.resolve(),
       };

@@ -23,7 +23,7 @@ function givenDeps(changes: Partial<ReceiveDeps> = {}): ReceiveDeps & { errors: 
   const errors: unknown[] = [];
   const bus: Bus = {
     publish: () => Promise.resolve(),
-    subscribe: () => undefined,
+    subscribe: () => ({ stop: () => Promise.resolve() }),
     stop: () => Promise.resolve(),
     ping: () => Promise.resolve(),
   };

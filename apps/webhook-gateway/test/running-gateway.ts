@@ -78,8 +78,8 @@ class BusThatMayRefuse implements Bus {
     return this.isDown ? this.#refusal() : this.bus.publish(records);
   }
 
-  subscribe(subscription: Parameters<Bus['subscribe']>[0]): void {
-    this.bus.subscribe(subscription);
+  subscribe(subscription: Parameters<Bus['subscribe']>[0]): ReturnType<Bus['subscribe']> {
+    return this.bus.subscribe(subscription);
   }
 
   stop(): Promise<void> {

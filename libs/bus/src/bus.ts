@@ -51,6 +51,15 @@ export interface Subscription {
   handler: (records: readonly DeliveredRecord[], context: HandlerContext) => Promise<void>;
 }
 
+/** A subscription at work. */
+export interface RunningSubscription {
+  /**
+   * Lets the handler finish within a limit, and hands it nothing any more. What a service's handlers use is closed only
+   * after that; the bus itself stops later, when all services have. Stopping twice is harmless.
+   */
+  stop(): Promise<void>;
+}
+
 /** What moves events between services: at least once, in order per key, to every group on its own. */
 export interface Bus {
   /**
@@ -60,7 +69,7 @@ export interface Bus {
    */
   publish(records: readonly BusRecord[]): Promise<void>;
   /** Hands the topic's records from now on to the handler. A group subscribes to a topic once. */
-  subscribe(subscription: Subscription): void;
+  subscribe(subscription: Subscription): RunningSubscription;
   /** Refuses new publishes, lets handlers finish within a limit, and resolves when none runs. May be called twice. */
   stop(): Promise<void>;
   /** Resolves while the bus takes records, throws BUS_UNAVAILABLE when it does not: a health check. */

@@ -14,8 +14,8 @@ export class BusThatRefuses implements Bus {
     return Promise.reject(new HeraldError('BUS_UNAVAILABLE', 'Not now.'));
   }
 
-  subscribe(subscription: Parameters<Bus['subscribe']>[0]): void {
-    this.bus.subscribe(subscription);
+  subscribe(subscription: Parameters<Bus['subscribe']>[0]): ReturnType<Bus['subscribe']> {
+    return this.bus.subscribe(subscription);
   }
 
   stop(): Promise<void> {

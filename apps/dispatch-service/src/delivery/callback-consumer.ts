@@ -3,7 +3,7 @@ import { ProviderCallback } from '@herald/contracts/event';
 import type { BusRecord } from '@herald/bus';
 import type { Database } from '@herald/postgres';
 import { linkSpan, withSpan } from '@herald/telemetry';
-import type { EventDeps } from '../events';
+import { eventOf, type EventDeps } from '../events';
 import { settleCallbacks } from './settle-callbacks';
 
 /** One transaction takes at most so many callbacks, so that its locks are held briefly. */
@@ -34,7 +34,7 @@ export function callbackConsumer(deps: CallbackDeps): (records: readonly BusReco
 }
 
 async function settle(deps: CallbackDeps, records: readonly BusRecord[]): Promise<void> {
-  const callbacks = records.map(({ payload }) => ProviderCallback.decode(payload));
+  const callbacks = records.map((record) => eventOf(record, 'herald.event.v1.ProviderCallback', ProviderCallback));
   const settled = await deps.database.worker((tx) => settleCallbacks(tx, deps, callbacks));
   linkSpan(settled.traceparents);
   deps.onSettled({ changed: settled.changes.length, ignored: settled.ignored });

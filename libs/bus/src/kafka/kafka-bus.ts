@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
-import type { Bus, BusRecord, DeadLetterStore, Subscription } from '../bus';
+import type { Bus, BusRecord, DeadLetterStore, RunningSubscription, Subscription } from '../bus';
 import { RETRY_DELAYS_MS, unavailable, type DeliveryFault } from '../delivery';
 import { assertMayPublish, placed } from '../placement';
 import { isTopic, TOPICS } from '../topics';
@@ -9,7 +9,7 @@ import { isWithin } from '../within';
 import { connectCluster, kafkaClient, type KafkaConnection } from './connect';
 import { deadLetterTopic, letterToMessage } from './dead-letter-topics';
 import { producerOf, publisher, type Publisher } from './publisher';
-import { subscriber, type Subscriber } from './subscriber';
+import { subscriber, type Subscriber, type SubscriberPorts } from './subscriber';
 import { DEAD_LETTER_RETENTION_MS, RETENTION_MS, setUpTopics } from './topic-set-up';
 
 /** How long handlers may go on after stop() before their signal is aborted. */
@@ -51,6 +51,22 @@ export function kafkaBus(options: KafkaBusOptions): Promise<Bus> {
   });
 }
 
+type Signals = Pick<SubscriberPorts, 'stopping' | 'overdue'>;
+
+async function endSubscription(
+  started: Promise<Subscriber>,
+  stopping: AbortController,
+  overdue: AbortController,
+): Promise<void> {
+  stopping.abort();
+  // One that failed to start has nothing to stop, and its failure was told.
+  const stop = Promise.allSettled([started.then((each) => each.stop())]);
+  const ended = isWithin(stop, DISCONNECT_LIMIT_MS);
+  if (await isWithin(ended, DRAIN_LIMIT_MS)) return;
+  overdue.abort(unavailable('The event bus stopped before the record was handled.'));
+  await ended;
+}
+
 /** Open, draining, stopped, as the bus in one process is; what a crash leaves, the brokers hold. */
 class BusOverKafka implements Bus {
   readonly #options: KafkaBusOptions;
@@ -58,9 +74,8 @@ class BusOverKafka implements Bus {
   readonly #admin: Admin;
   readonly #counts: ReadonlyMap<string, number>;
   readonly #publisher: Publisher;
-  readonly #subscribers = new Map<string, Promise<Subscriber>>();
+  readonly #subscriptions = new Map<string, RunningSubscription>();
   readonly #stopping = new AbortController();
-  readonly #overdue = new AbortController();
   #isDead = false;
   #stopped: Promise<void> | undefined;
 
@@ -82,16 +97,21 @@ class BusOverKafka implements Bus {
     await this.#publisher.publish(all);
   }
 
-  subscribe(subscription: Subscription): void {
+  subscribe(subscription: Subscription): RunningSubscription {
     const { topic, group } = subscription;
     assert(isTopic(topic), `There is no topic ${topic}.`);
     this.#assertOpen();
     // Each topic has a group of its own at the broker: kafkajs hands a member partitions of topics it never asked for.
     const name = `${topic}.${group}`;
-    assert(!this.#subscribers.has(name), `Group ${group} has subscribed to ${topic} already.`);
-    const started = this.#start(subscription, name);
+    assert(!this.#subscriptions.has(name), `Group ${group} has subscribed to ${topic} already.`);
+    const [stopping, overdue] = [new AbortController(), new AbortController()];
+    const signals = { stopping: stopping.signal, overdue: overdue.signal };
+    const started = this.#start(subscription, name, signals);
     started.catch((error: unknown) => this.#die(error instanceof Error ? error : new Error(String(error))));
-    this.#subscribers.set(name, started);
+    let stopped: Promise<void> | undefined;
+    const running = { stop: () => (stopped ??= endSubscription(started, stopping, overdue)) };
+    this.#subscriptions.set(name, running);
+    return running;
   }
 
   stop(): Promise<void> {
@@ -104,16 +124,16 @@ class BusOverKafka implements Bus {
     if (!(await this.#brokerAnswers())) throw unavailable('The event broker does not answer.');
   }
 
-  async #start(subscription: Subscription, name: string): Promise<Subscriber> {
+  async #start(subscription: Subscription, name: string, signals: Signals): Promise<Subscriber> {
     if (subscription.sharing !== 'each-replica') {
       const letters = deadLetterTopic(subscription.topic, subscription.group);
       const setting = { partitions: 1, retentionMs: DEAD_LETTER_RETENTION_MS, isCompacted: true };
       await setUpTopics(this.#admin, { [letters]: setting });
-      return this.#subscriber(subscription, name);
+      return this.#subscriber(subscription, name, signals);
     }
     // A group that nobody shares and that ends with its only member; what a killed one leaves, the broker forgets in a week.
     const groupId = `${name}.${randomUUID()}`;
-    const alone = this.#subscriber(subscription, groupId);
+    const alone = this.#subscriber(subscription, groupId, signals);
     return {
       stop: async () => {
         await alone.stop();
@@ -122,7 +142,7 @@ class BusOverKafka implements Bus {
     };
   }
 
-  #subscriber(subscription: Subscription, groupId: string): Subscriber {
+  #subscriber(subscription: Subscription, groupId: string, signals: Signals): Subscriber {
     const { clock, onFault = () => {}, onTrouble, retryDelaysMs = RETRY_DELAYS_MS } = this.#options;
     return subscriber(subscription, {
       ...{ kafka: this.#kafka, groupId, clock, onFault, onTrouble, retryDelaysMs },
@@ -130,7 +150,7 @@ class BusOverKafka implements Bus {
       deadLetters: this.#deadLetters(),
       endsOf: (topic) => this.#admin.fetchTopicOffsets(topic),
       brokerAnswers: () => this.#brokerAnswers(),
-      ...{ stopping: this.#stopping.signal, overdue: this.#overdue.signal },
+      ...signals,
     });
   }
 
@@ -163,13 +183,7 @@ class BusOverKafka implements Bus {
 
   async #drain(): Promise<void> {
     this.#stopping.abort();
-    // One that failed to start has nothing to stop, and its failure was told.
-    const stopping = [...this.#subscribers.values()].map((started) => started.then((each) => each.stop()));
-    const stops = isWithin(Promise.allSettled(stopping), DISCONNECT_LIMIT_MS);
-    if (!(await isWithin(stops, DRAIN_LIMIT_MS))) {
-      this.#overdue.abort(unavailable('The event bus stopped before the record was handled.'));
-      await stops;
-    }
+    await Promise.all([...this.#subscriptions.values()].map((each) => each.stop()));
     await this.#publisher.stop();
     await isWithin(this.#admin.disconnect(), PING_WITHIN_MS);
   }

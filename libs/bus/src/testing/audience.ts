@@ -1,4 +1,4 @@
-import type { Bus, BusRecord, DeliveredRecord, HandlerContext, Subscription } from '../bus';
+import type { Bus, BusRecord, DeliveredRecord, HandlerContext, RunningSubscription, Subscription } from '../bus';
 
 /** A promise and its end, for a test that lets go of something by hand. */
 export interface Gate {
@@ -22,6 +22,7 @@ export class Audience {
   readonly handled: DeliveredRecord[] = [];
   /** Every batch it was handed, whether it handled it or failed. */
   readonly handed: string[][] = [];
+  readonly subscription: RunningSubscription;
   #wake: (() => void)[] = [];
 
   constructor(
@@ -39,7 +40,7 @@ export class Audience {
       this.handled.push(...batch);
       this.#tell();
     };
-    bus.subscribe({ ...others, handler });
+    this.subscription = bus.subscribe({ ...others, handler });
   }
 
   ids(): string[] {

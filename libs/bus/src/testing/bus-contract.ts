@@ -327,6 +327,22 @@ function stopTests(corner: () => Corner): void {
     expect(audience.handled.length).toBe(audience.handed.flat().length);
   });
 
+  promises('hands nothing more to a subscription that was stopped alone', async () => {
+    const [stopped, other] = [corner().audience('stopped'), corner().audience('other')];
+    const [before, after] = [corner().record('a'), corner().record('a')];
+    await corner().bus.publish([before]);
+    await Promise.all([stopped.hasHandled([before]), other.hasHandled([before])]);
+    await Promise.all([stopped.subscription.stop(), stopped.subscription.stop()]);
+    const isTaken = await corner()
+      .bus.publish([after])
+      .then(
+        () => true,
+        ({ reason }: { reason?: string }) => expect(reason).toBe('BUS_UNAVAILABLE'),
+      );
+    if (isTaken === true) await other.hasHandled([after]);
+    expect(stopped.ids()).not.toContain(after.id);
+  });
+
   promises('refuses what is published afterwards and answers no ping', async () => {
     const { bus } = corner();
     await expect(bus.ping()).resolves.toBeUndefined();

@@ -1,4 +1,5 @@
 import { HeraldError } from '@herald/errors';
+import { BrokerConnectionError } from '@herald/bus';
 import { EnvironmentError } from '@herald/service';
 import { AdviceError } from '../advice-error';
 
@@ -19,8 +20,13 @@ function fieldsOf(error: unknown): Record<string, unknown> {
   return { reason, message, retryable, metadata, violations, preconditions, quota, retryAfterMs };
 }
 
+/** What says by itself what to do: where it was thrown is of no use to whoever reads it. */
+function isAdvice(error: unknown): error is Error {
+  return [AdviceError, EnvironmentError, BrokerConnectionError].some((kind) => error instanceof kind);
+}
+
 function textOf(error: unknown): string {
-  if (error instanceof AdviceError || error instanceof EnvironmentError) return error.message;
+  if (isAdvice(error)) return error.message;
   const taken = /EADDRINUSE: address already in use ([\w.:]+)/.exec(error instanceof Error ? error.message : '')?.[1];
   if (taken !== undefined)
     return `${taken} is taken by another program. Choose another --port-base, or 0 for free ports.`;
