@@ -48,9 +48,13 @@ export function serverCredentials(files: TlsFiles = {}, onUnusable?: (error: unk
 
 /**
  * What a client calls with: plain text without files, else TLS against the authority, with its own certificate if given.
- * In a trust domain it talks only to a server whose certificate names the service of this path.
+ * In a trust domain it talks only to a server whose certificate names the service that is meant: the one named, or the
+ * one that the contract of this path is of.
  */
-export function clientCredentials(files: TlsFiles = {}, path = ''): ChannelCredentials {
+export function clientCredentials(
+  files: TlsFiles = {},
+  { path = '', service }: { path?: string | undefined; service?: ServiceName | undefined } = {},
+): ChannelCredentials {
   const { caFile, trustDomain } = files;
   const own = ownFiles(files);
   if (own === undefined && caFile === undefined) return credentials.createInsecure();
@@ -58,13 +62,13 @@ export function clientCredentials(files: TlsFiles = {}, path = ''): ChannelCrede
   if (caFile === undefined)
     return credentials.createSsl(null, own && readFileSync(own.keyFile), own && readFileSync(own.certFile));
   const provider = certificateFiles({ own, caFile });
-  const verify = trustDomain === undefined ? {} : { checkServerIdentity: isServiceOf(path, trustDomain) };
+  const verify =
+    trustDomain === undefined ? {} : { checkServerIdentity: isNamed(service ?? serviceOfPath(path), trustDomain) };
   return experimental.createCertificateProviderChannelCredentials(provider, own ? provider : null, verify);
 }
 
 /** Takes the place of the check of the host name; that the authority signed the certificate is checked before. */
-function isServiceOf(path: string, trustDomain: string) {
-  const service = serviceOfPath(path);
+function isNamed(service: ServiceName, trustDomain: string) {
   return (_host: string, { subjectaltname }: { subjectaltname?: string }): Error | undefined =>
     serviceNamed(subjectaltname, trustDomain) === service
       ? undefined

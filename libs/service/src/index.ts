@@ -9,4 +9,4 @@ export type { Environment } from './environment';
 export { openKafkaBus, reportFault } from './event-bus';
 export { readMasterKey } from './secrets';
 export { runService } from './service-process';
-export { databaseUrlOf, kafkaConnectionOf, ISSUER_DEFAULT, SHARDS_DEFAULT } from './service-settings';
+export { databaseUrlOf, kafkaConnectionOf, ISSUER_DEFAULT, SHARDS_DEFAULT, tlsOf } from './service-settings';

@@ -112,7 +112,8 @@ async function identityOf(environment: Complete<(typeof NEEDED)[number]>): Promi
   };
 }
 
-function tlsOf(environment: Environment): TlsFiles | undefined {
+/** The files of TLS that the environment names, and the trust domain; undefined where it says nothing of it. */
+export function tlsOf(environment: Environment): TlsFiles | undefined {
   const files = {
     certFile: environment.HERALD_TLS_CERT_FILE,
     keyFile: environment.HERALD_TLS_KEY_FILE,

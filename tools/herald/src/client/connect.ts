@@ -5,7 +5,7 @@ import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { DispatchServiceClient } from '@herald/contracts/dispatch';
 import { TemplateServiceClient } from '@herald/contracts/template';
 import { grpcClient, type PromiseClient, type Scope } from '@herald/grpc';
-import { ISSUER_DEFAULT, type Environment } from '@herald/service';
+import { ISSUER_DEFAULT, tlsOf, type Environment } from '@herald/service';
 import { AdviceError } from '../advice-error';
 import { issuerKeyOf } from '../system/home';
 import { isAlive } from '../system/is-alive';
@@ -41,7 +41,7 @@ const CALL_MS = 30_000;
 
 /** Connects to the services the environment names, or to the system of the home. Throws AdviceError when there is none. */
 export async function connect(home: string, environment: Environment, user: User): Promise<Connection> {
-  const { HERALD_TEMPLATE_URL, HERALD_CONFIGURATION_URL, HERALD_DISPATCH_URL, HERALD_TOKEN_FILE } = environment;
+  const { HERALD_TEMPLATE_URL, HERALD_CONFIGURATION_URL, HERALD_DISPATCH_URL } = environment;
   const file = await readSystemFile(home);
   // One that was killed left its addresses behind, where nobody answers.
   const running = file !== undefined && isAlive(file.pid) ? file.services : undefined;
@@ -57,19 +57,17 @@ export async function connect(home: string, environment: Environment, user: User
       `No Herald runs in ${home}. Start one with "npm start", name its --home, or set HERALD_${service.toUpperCase()}_URL.`,
     );
   };
+  const tls = tlsOf(environment) ?? (running && file?.tls);
   const urls = {
     template: urlOf('template'),
     configuration: urlOf('configuration'),
     dispatch: urlOf('dispatch'),
   };
-  const made =
-    HERALD_TOKEN_FILE === undefined
-      ? await makeToken(home, environment, { user, seconds: TOKEN_SECONDS })
-      : await tokenIn(HERALD_TOKEN_FILE);
+  const made = await tokenOf(home, environment, user);
   const settings = (service: keyof typeof urls) => ({
     url: urls[service],
-    token: () => Promise.resolve(made),
-    deadlineMs: CALL_MS,
+    ...{ service, token: () => Promise.resolve(made), deadlineMs: CALL_MS },
+    ...(tls === undefined ? {} : { tls }),
   });
   const template = grpcClient(TemplateServiceClient, settings('template'));
   const configuration = grpcClient(ConfigurationServiceClient, settings('configuration'));
@@ -90,7 +88,10 @@ export async function connect(home: string, environment: Environment, user: User
   };
 }
 
-async function tokenIn(file: string): Promise<string> {
+/** The token of the file that the environment names, or one by the key of the home. */
+async function tokenOf(home: string, environment: Environment, user: User): Promise<string> {
+  const { HERALD_TOKEN_FILE: file } = environment;
+  if (file === undefined) return makeToken(home, environment, { user, seconds: TOKEN_SECONDS });
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text !== undefined) return text.trim();
   throw new AdviceError(`${file} cannot be read. Let HERALD_TOKEN_FILE name a file with a token, or unset it.`);

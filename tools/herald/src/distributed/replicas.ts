@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { isServing, type ServiceName } from '@herald/grpc';
+import { isServing, type ServiceName, type TlsFiles } from '@herald/grpc';
 import { serviceKeyFileOf, type Home } from '../system/home';
 import { freePorts } from '../system/ports';
+import type { Certificates } from './certificates';
 import { keepProcess, type KeptProcess } from './kept-process';
 
 /** How many processes of each service there are. */
@@ -45,13 +46,14 @@ export function addressesOf(service: ServiceName, replicas: readonly Replica[]):
 /** What all replicas are told. */
 export interface Shared {
   home: Home;
+  certificates: Certificates;
   /** The environment of all of them. */
   env: Readonly<Record<string, string | undefined>>;
   onStart(): void;
 }
 
 /** Starts a replica, and keeps it running. */
-export function startReplica(replica: Replica, { home, env, onStart }: Shared): KeptProcess {
+export function startReplica(replica: Replica, { home, certificates, env, onStart }: Shared): KeptProcess {
   const { service, name, port, internalPort, metricsPort } = replica;
   return keepProcess({
     name,
@@ -59,6 +61,7 @@ export function startReplica(replica: Replica, { home, env, onStart }: Shared): 
     env: {
       ...env,
       ...POOLS,
+      ...tlsVariables(certificates.ofService(service)),
       HERALD_SERVICE_KEY_FILE: serviceKeyFileOf(home, service),
       [service === 'gateway' ? 'HERALD_HTTP_ADDRESS' : 'HERALD_GRPC_ADDRESS']: `${HOST}:${port}`,
       HERALD_INTERNAL_ADDRESS: `${HOST}:${internalPort}`,
@@ -68,6 +71,15 @@ export function startReplica(replica: Replica, { home, env, onStart }: Shared): 
       service === 'gateway' ? isGatewayReady(internalPort) : isServing(`${HOST}:${internalPort}`, READY_WITHIN_MS),
     onStart,
   });
+}
+
+function tlsVariables({ certFile, keyFile, caFile, trustDomain }: TlsFiles): Record<string, string | undefined> {
+  return {
+    HERALD_TLS_CERT_FILE: certFile,
+    HERALD_TLS_KEY_FILE: keyFile,
+    HERALD_TLS_CA_FILE: caFile,
+    HERALD_TLS_TRUST_DOMAIN: trustDomain,
+  };
 }
 
 async function isGatewayReady(internalPort: number): Promise<boolean> {

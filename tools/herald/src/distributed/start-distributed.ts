@@ -8,6 +8,7 @@ import { choosePorts } from '../system/ports';
 import { simulatorProcess } from '../system/simulator-process';
 import { readSystemFile, removeSystemFile, writeSystemFile, type SystemFile } from '../system/system-file';
 import { balancer } from './balancer';
+import { issueCertificates } from './certificates';
 import { endLeftovers } from './leftovers';
 import { keySetServer } from './key-set-server';
 import type { KeptProcess } from './kept-process';
@@ -40,8 +41,9 @@ const HOST = '127.0.0.1';
 
 /**
  * Starts every service as processes of their own, over the brokers that the environment names or a local one, with the
- * home's own PostgreSQL or the one named. What a cluster has around them stands in here: a load balancer before the
- * gateways, an issuer of tokens, and something that starts anew what ends.
+ * home's own PostgreSQL or the one named. They know each other by mutual TLS. What a cluster has around them stands in
+ * here: a load balancer before the gateways, an issuer of keys and one of certificates, and a keeper that starts anew what
+ * ends.
  */
 export async function startDistributed(settings: DistributedSettings): Promise<DistributedSystem> {
   const parts = startInOrder();
@@ -70,10 +72,11 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
   );
   const replicas = await planReplicas(settings.replicas);
   const publicUrl = environment.HERALD_PUBLIC_URL ?? `http://${HOST}:${ports.gateway}`;
+  const certificates = await parts.add(() => issueCertificates(join(directory, 'tls')));
   const env = await sharedEnvironment(parts, { settings, home, replicas, url, publicUrl });
   const processes = new Map<string, KeptProcess>();
   const file = (): SystemFile => ({
-    ...{ pid: process.pid, portBase, ports, publicUrl },
+    ...{ pid: process.pid, portBase, ports, publicUrl, tls: certificates.ofUser },
     services: {
       template: addressesOf('template', replicas),
       configuration: addressesOf('configuration', replicas),
@@ -91,7 +94,7 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
   await startAll(parts, replicas, (replica) => {
     // Before all are up nobody is to find them; later a process that was started anew has another id.
     const onStart = () => void (isUp && writeSystemFile(directory, file()));
-    const kept = startReplica(replica, { home, env, onStart });
+    const kept = startReplica(replica, { home, certificates, env, onStart });
     processes.set(kept.name, kept);
     return kept;
   });

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TlsFiles } from '@herald/grpc';
 import { replaceFile } from './home';
 
 /** Where each door of a running system is. The command line reads it, and the next start takes the same ports again. */
@@ -11,6 +12,8 @@ export interface SystemFile {
   /** Where each gRPC service is, as a client takes it: `host:port`, or a list of its replicas. */
   services: { template: string; configuration: string; dispatch: string; conversation: string };
   publicUrl: string;
+  /** What a caller of the services shows, where they speak TLS. */
+  tls?: TlsFiles;
   simulator: { url: string; control: string } | undefined;
   /** The brokers that events go over, as HERALD_KAFKA_BROKERS names them; without them they stay in the process. */
   brokers?: string | undefined;
