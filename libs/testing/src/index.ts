@@ -6,7 +6,7 @@ export { FakeClock } from './fake-clock';
 export { testIdentity } from './identity';
 export type { TestIdentity } from './identity';
 export { rowLevelSecurityFaults } from './row-level-security';
-export { describeWithKafka } from './kafka';
+export { describeWithKafka, describeWithOwnKafka } from './kafka';
 export { KAFKA_PROGRAM } from './test-run';
 export { faultsOf, refusal } from './refusal';
 export { BusThatRefuses } from './bus-that-refuses';

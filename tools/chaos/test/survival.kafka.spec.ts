@@ -1,5 +1,5 @@
 import { TWO_OF_EACH } from '@herald/herald-cli';
-import { describeWithKafka } from '@herald/testing';
+import { describeWithOwnKafka } from '@herald/testing';
 import { runScenario } from '../src/run-scenario';
 import { SCENARIOS } from '../src/scenarios';
 import { startTarget, type Target } from '../src/target';
@@ -9,7 +9,7 @@ const RUN_MS_MAX = 240_000;
 /** Each scenario at its shortest: `npm run chaos -- --seconds N` goes on for longer. */
 const SECONDS = 1;
 
-describeWithKafka('two processes of each service under load', () => {
+describeWithOwnKafka('two processes of each service under load', () => {
   let target: Target;
 
   beforeAll(async () => {

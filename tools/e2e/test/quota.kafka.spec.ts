@@ -6,7 +6,7 @@ import { HeraldError } from '@herald/errors';
 import { connect, makeSampleOrganisation, startDistributed, type DistributedSystem } from '@herald/herald-cli';
 import { removeLocalServer, startLocalServer } from '@herald/postgres/local-server';
 import { startInOrder } from '@herald/service';
-import { describeWithKafka, refusal, sized } from '@herald/testing';
+import { describeWithOwnKafka, refusal, sized } from '@herald/testing';
 import { Client } from 'pg';
 import { contactOf, requestOf } from './running-herald';
 
@@ -27,7 +27,7 @@ async function setLimit({ configuration }: Connection): Promise<void> {
   });
 }
 
-describeWithKafka('the hourly quota of four processes behind one address', () => {
+describeWithOwnKafka('the hourly quota of four processes behind one address', () => {
   const parts = startInOrder();
   let system: DistributedSystem;
   let database: Client;

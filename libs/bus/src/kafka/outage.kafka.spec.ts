@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describeWithKafka, eventually, KAFKA_PROGRAM } from '@herald/testing';
+import { describeWithOwnKafka, eventually, KAFKA_PROGRAM } from '@herald/testing';
 import type { Bus, BusRecord } from '../bus';
 import { Audience } from '../testing/audience';
 import { kafkaBus } from './kafka-bus';
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 150_000;
 const BACK_WITHIN_MS = 90_000;
 
 /** A broker of this spec's own, which it may kill. */
-describeWithKafka('a broker that is killed and comes back', () => {
+describeWithOwnKafka('a broker that is killed and comes back', () => {
   let directory: string;
   let bus: Bus;
   let port: string;

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { describeWithKafka, KAFKA_PROGRAM } from '@herald/testing';
+import { describeWithOwnKafka, KAFKA_PROGRAM } from '@herald/testing';
 import type { BusRecord } from '../bus';
 import { Audience } from '../testing/audience';
 import type { KafkaConnection } from './connect';
@@ -21,7 +21,7 @@ const TIMEOUT_MS = 120_000;
 const AT_ONCE_MS = 5_000;
 
 /** A broker of this spec's own, that takes nobody without TLS and a login. */
-describeWithKafka('a broker that wants TLS and a login', () => {
+describeWithOwnKafka('a broker that wants TLS and a login', () => {
   let directory: string;
   let broker: string;
   const program = async (...flags: string[]) => {
