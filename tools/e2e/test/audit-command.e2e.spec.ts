@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEntry } from '@herald/contracts/audit';
 import { program } from '@herald/herald-cli';
-import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { oneProcessHerald } from './one-process-herald';
+import { contactOf, requestOf } from './requests';
+import type { RunningHerald } from './running-herald';
 
 const ORG = '0190a000-0000-7000-8000-0000000a0d18';
 
@@ -13,13 +15,13 @@ describe('herald audit', () => {
   let exitCode: typeof process.exitCode;
 
   beforeAll(async () => {
-    herald = await runningHerald();
+    herald = await oneProcessHerald();
     folder = await mkdtemp(join(tmpdir(), 'herald-audit-'));
     const { outboundConfigurationId, templateId } = await herald.organisation(ORG);
     const { dispatch, template } = herald.as({ org: ORG });
     await dispatch.sendOutboundMessages(requestOf(outboundConfigurationId, [contactOf()]));
     await template.archiveTemplate({ templateId });
-    const token = await herald.identity.userToken({ org: ORG, scopes: ['operator'] });
+    const token = await herald.tokens.userToken({ org: ORG, scopes: ['operator'] });
     await writeFile(join(folder, 'token'), token);
   });
   afterAll(async () => {

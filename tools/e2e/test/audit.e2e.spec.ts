@@ -3,7 +3,8 @@ import { decodeStatus } from '@herald/grpc';
 import { AUDITED_SERVICES, type AuditedService, type Connection } from '@herald/herald-cli';
 import { CANARY, CHANGES, ORG, SHOWN, type Scene, type Shown } from './every-change';
 import { anyCaller, EVERY_RPC, type AnyCaller, type Rpc } from './every-rpc';
-import { runningHerald, type RunningHerald } from './running-herald';
+import { oneProcessHerald } from './one-process-herald';
+import type { RunningHerald } from './running-herald';
 import { changes } from './which-change';
 
 describe('the audit log of every service', () => {
@@ -14,13 +15,13 @@ describe('the audit log of every service', () => {
   const tokens = { may: '', mayNot: '' };
 
   beforeAll(async () => {
-    herald = await runningHerald();
+    herald = await oneProcessHerald();
     caller = anyCaller(herald);
     operator = herald.as({ org: ORG, scopes: ['operator'], subject: 'olga' });
     const simulatorUrl = herald.simulator.url;
     scene = { all: herald.as({ org: ORG }), made: await herald.organisation(ORG), simulatorUrl };
-    tokens.may = await herald.identity.userToken({ org: ORG, scopes: ['configure', 'send'], subject: 'ben' });
-    tokens.mayNot = await herald.identity.userToken({ org: ORG, scopes: ['supervisor'] });
+    tokens.may = await herald.tokens.userToken({ org: ORG, scopes: ['configure', 'send'], subject: 'ben' });
+    tokens.mayNot = await herald.tokens.userToken({ org: ORG, scopes: ['supervisor'] });
   });
   afterAll(async () => {
     caller.close();
@@ -68,9 +69,9 @@ describe('the audit log of every service', () => {
   });
 
   const everyToken = async () => [
-    await herald.identity.userToken({ org: ORG, scopes: ['send', 'configure', 'agent', 'supervisor', 'operator'] }),
-    await herald.identity.serviceToken('template', ORG),
-    await herald.identity.serviceToken('conversation', ORG),
+    await herald.tokens.userToken({ org: ORG, scopes: ['send', 'configure', 'agent', 'supervisor', 'operator'] }),
+    await herald.tokens.serviceToken('template', ORG),
+    await herald.tokens.serviceToken('conversation', ORG),
   ];
 
   it.each(served.map((rpc) => [rpc.name, rpc] as const))(

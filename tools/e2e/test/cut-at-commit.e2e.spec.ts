@@ -1,7 +1,9 @@
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
 import { eventually } from '@herald/testing';
 import { cutAtCommit, type Cut, type CutAtCommit } from './cut-at-commit';
-import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { oneProcessHerald } from './one-process-herald';
+import { contactOf, requestOf } from './requests';
+import type { RunningHerald } from './running-herald';
 
 describe('a connection cut at the commit of a request', () => {
   let way: CutAtCommit;
@@ -10,7 +12,7 @@ describe('a connection cut at the commit of a request', () => {
   let made: SampleOrganisation;
 
   beforeAll(async () => {
-    herald = await runningHerald({
+    herald = await oneProcessHerald({
       dispatchDatabase: async (url) => {
         way = await cutAtCommit(url);
         return way;

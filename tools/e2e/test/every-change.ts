@@ -10,7 +10,7 @@ import { OutboundRequest } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, requestOf } from './running-herald';
+import { contactOf, requestOf } from './requests';
 
 /** The organisation whose log is looked at. */
 export const ORG = '0190a000-0000-7000-8000-0000000a0d17';

@@ -1,9 +1,11 @@
-import { Client, credentials, Metadata, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import { Client, Metadata, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
 import { AuditServiceService } from '@herald/contracts/audit';
 import { ConfigurationServiceService } from '@herald/contracts/configuration';
 import { ConversationServiceService } from '@herald/contracts/conversation';
 import { DispatchServiceService } from '@herald/contracts/dispatch';
 import { TemplateServiceService } from '@herald/contracts/template';
+import { SERVICE_NAMES, type ServiceName } from '@herald/grpc';
+import { decodeJwt } from 'jose';
 import type { RunningHerald } from './running-herald';
 
 const SERVICES = [
@@ -47,21 +49,34 @@ export interface AnyCaller {
   close(): void;
 }
 
-/** Opens a connection to each service of a running Herald. */
+/** One call goes to one replica of a service, the next call to the next. */
+const EACH_IN_TURN = { 'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }) };
+
+/**
+ * Calls all replicas of each service of a running Herald. Over TLS whoever's token it is calls by their own certificate,
+ * and nobody by that of another.
+ */
 export function anyCaller(herald: RunningHerald): AnyCaller {
-  const clients = new Map(
-    Object.entries(herald.urls).map(([at, url]) => [at, new Client(url, credentials.createInsecure())]),
-  );
+  const clients = new Map<string, Client>();
+  const clientOf = (at: Place, who: ServiceName | 'user') => {
+    const key = `${at} as ${who}`;
+    const client = clients.get(key) ?? new Client(herald.urls[at], herald.credentialsOf(who), EACH_IN_TURN);
+    clients.set(key, client);
+    return client;
+  };
   return {
     call: (rpc, token, request = rpc.method.requestDeserialize(Buffer.alloc(0))) => {
-      const client = clients.get(rpc.at);
-      if (!client) throw new Error(`no client of ${rpc.at}`);
       const metadata = new Metadata();
       if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-      return callOnce(client, rpc.method, { request, metadata });
+      return callOnce(clientOf(rpc.at, whoseToken(token)), rpc.method, { request, metadata });
     },
     close: () => clients.forEach((client) => client.close()),
   };
+}
+
+function whoseToken(token: string | undefined): ServiceName | 'user' {
+  const subject = token === undefined ? '' : (decodeJwt(token).sub ?? '');
+  return SERVICE_NAMES.find((service) => subject === `service:${service}`) ?? 'user';
 }
 
 function callOnce(

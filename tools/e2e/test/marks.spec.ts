@@ -6,10 +6,10 @@ const ROOT = join(__dirname, '..', '..', '..');
 /** The beginning of a test's name: one mark or several, then a colon. */
 const MARKED = /['"`]((?:[PS]\d+ )*[PS]\d+): /g;
 
-/** Which spec files cite which mark. */
+/** Which spec files, and stories that several specs tell, cite which mark. */
 function citedMarks(): Map<string, string[]> {
   const cited = new Map<string, string[]>();
-  for (const path of globSync('{apps,libs,tools}/*/{src,test}/**/*.spec.ts', { cwd: ROOT }).sort()) {
+  for (const path of globSync('{apps,libs,tools}/*/{src,test}/**/*.{spec,stories}.ts', { cwd: ROOT }).sort()) {
     const names = readFileSync(join(ROOT, path), 'utf8').matchAll(MARKED);
     const marks = new Set([...names].flatMap(([, list = '']) => list.split(' ')));
     for (const mark of marks) cited.set(mark, [...(cited.get(mark) ?? []), path]);

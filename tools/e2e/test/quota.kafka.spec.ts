@@ -8,7 +8,7 @@ import { removeLocalServer, startLocalServer } from '@herald/postgres/local-serv
 import { startInOrder } from '@herald/service';
 import { describeWithOwnKafka, refusal, sized } from '@herald/testing';
 import { Client } from 'pg';
-import { contactOf, requestOf } from './running-herald';
+import { contactOf, requestOf } from './requests';
 
 const ORG = 'quota';
 /** Of real life, which takes minutes; otherwise of an organisation whose quota is a tenth. */

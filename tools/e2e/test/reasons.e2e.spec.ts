@@ -9,7 +9,9 @@ import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import { CONTACT_REASONS, REASONS, WARNINGS, type ContactReason, type Reason } from '@herald/errors';
 import { makeSampleOrganisation, type Connection, type SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { oneProcessHerald } from './one-process-herald';
+import { contactOf, requestOf } from './requests';
+import type { RunningHerald } from './running-herald';
 
 const ORG = 'reasons';
 
@@ -234,7 +236,7 @@ describe('every documented reason', () => {
   let textOnly: string;
 
   beforeAll(async () => {
-    herald = await runningHerald();
+    herald = await oneProcessHerald();
     const all = herald.as({ org: ORG });
     const made = await herald.organisation(ORG);
     let others = 0;

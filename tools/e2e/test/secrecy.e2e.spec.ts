@@ -2,13 +2,14 @@ import { Writable } from 'node:stream';
 import { configureLogs } from '@herald/telemetry';
 import { eventually, refusal } from '@herald/testing';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, requestOf, runningHerald, type RunningHerald } from './running-herald';
+import { oneProcessHerald, type OneProcessHerald } from './one-process-herald';
+import { contactOf, requestOf } from './requests';
 
 const CANARY = { phone: '+14255550177', name: 'Kanarienvogel', token: '0123456789abcdef0123456789abcdef' };
 
-describe('promises', () => {
+describe('secrecy', () => {
   const logged: string[] = [];
-  let herald: RunningHerald;
+  let herald: OneProcessHerald;
   let all: Connection;
   let made: SampleOrganisation;
 
@@ -20,50 +21,13 @@ describe('promises', () => {
       },
     });
     configureLogs({ level: 'debug', destination });
-    herald = await runningHerald();
-    all = herald.as({ org: 'promises' });
-    made = await herald.organisation('promises');
+    herald = await oneProcessHerald();
+    all = herald.as({ org: 'secrecy' });
+    made = await herald.organisation('secrecy');
   });
   afterAll(async () => {
     await herald.stop();
     configureLogs({ level: 'info' });
-  });
-
-  const requests = async () => {
-    const [row] = await herald.test.asOwner<{ requests: number }>(
-      'select count(*)::int as requests from dispatch.outbound_request',
-    );
-    return row?.requests ?? 0;
-  };
-
-  it('P2: many at once with one request id make one request and get one answer', async () => {
-    const request = requestOf(made.outboundConfigurationId, [
-      contactOf(),
-      contactOf({ optin: false, toContactId: '+14255550178' }),
-    ]);
-    const before = await requests();
-    const answers = await Promise.all(Array.from({ length: 12 }, () => all.dispatch.sendOutboundMessages(request)));
-    expect(await requests()).toBe(before + 1);
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
-    const again = await all.dispatch.sendOutboundMessages({ ...request, requestId: request.requestId.toUpperCase() });
-    expect(again).toEqual(answers[0]);
-  });
-
-  it('P2: a repeat gets its answer though the configuration was deactivated since, and spends nothing', async () => {
-    const request = requestOf(made.outboundConfigurationId, [contactOf({ toContactId: '+14255550179' })]);
-    const first = await all.dispatch.sendOutboundMessages(request);
-    await all.configuration.deactivateOutboundConfiguration(made);
-    const { used } = await all.dispatch.getQuota({});
-    expect(await all.dispatch.sendOutboundMessages(request)).toEqual(first);
-    expect((await all.dispatch.getQuota({})).used).toBe(used);
-    await all.configuration.activateOutboundConfiguration(made);
-  });
-
-  it('P2: an id belongs to its caller: the same id of another subject or organisation is another request', async () => {
-    const request = requestOf(made.outboundConfigurationId, [contactOf({ toContactId: '+14255550180' })]);
-    const first = await eventually(() => all.dispatch.sendOutboundMessages(request));
-    const other = await herald.as({ org: 'promises', subject: 'ben' }).dispatch.sendOutboundMessages(request);
-    expect(other.outboundRequest?.id).not.toBe(first.outboundRequest?.id);
   });
 
   it('P22 S11: no address, name, text or secret in logs, errors, keys, events or the bus', async () => {
