@@ -92,10 +92,14 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
       await Promise.all([app.source.destroy(), worker.source.destroy()]);
     },
   };
-  await assertMigrated(database, settings.migrations ?? []).catch(async (error: unknown) => {
-    await database.close();
-    throw error;
-  });
+  const { migrations } = settings;
+  if (migrations === undefined) return database;
+  await database
+    .worker((tx) => assertMigrated(tx, migrations))
+    .catch(async (error: unknown) => {
+      await database.close();
+      throw error;
+    });
   return database;
 }
 

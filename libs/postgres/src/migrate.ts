@@ -1,9 +1,8 @@
 /* eslint-disable herald/sql-text -- names of roles and schemas cannot be parameters; SERVICE_FORM bounds them */
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
-import type { Database } from './database';
 import { onOneConnection } from './one-connection';
-import { sql } from './sql';
+import { sql, type Tx } from './sql';
 
 /** A step in the growth of a schema. Once released, neither its name nor its SQL changes. */
 export interface Migration {
@@ -45,9 +44,8 @@ export async function migrate(options: {
  * Throws unless every migration that this version knows was applied. A schema that has more is a newer version's, which
  * leaves what an older one needs: so that replicas of both run side by side while one takes the other's place.
  */
-export async function assertMigrated(database: Database, migrations: readonly Migration[]): Promise<void> {
-  if (migrations.length === 0) return;
-  const applied = await database.worker((tx) => sql<{ name: string }>(tx, 'select name from migration'));
+export async function assertMigrated(tx: Tx, migrations: readonly Migration[]): Promise<void> {
+  const applied = await sql<{ name: string }>(tx, 'select name from migration');
   const missing = migrations.filter(({ name }) => !applied.some((row) => row.name === name));
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name).join(', ');

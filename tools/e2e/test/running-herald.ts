@@ -1,15 +1,6 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import { AuditServiceClient } from '@herald/contracts/audit';
-import { ConfigurationServiceClient } from '@herald/contracts/configuration';
-import { DispatchServiceClient } from '@herald/contracts/dispatch';
-import { TemplateServiceClient } from '@herald/contracts/template';
-import { grpcClient, type Scope, type ServiceName, type TlsFiles } from '@herald/grpc';
-import {
-  makeSampleOrganisation,
-  type AuditedService,
-  type Connection,
-  type SampleOrganisation,
-} from '@herald/herald-cli';
+import type { Scope, ServiceName, TlsFiles } from '@herald/grpc';
+import { makeSampleOrganisation, openConnection, type Connection, type SampleOrganisation } from '@herald/herald-cli';
 import type { Parts } from '@herald/service';
 import type { TestDatabase, TestIdentity } from '@herald/testing';
 
@@ -59,18 +50,7 @@ export async function callersOf(
   const connections: Connection[] = [];
   await parts.add(async () => ({ stop: async () => connections.forEach((connection) => connection.close()) }));
   const withToken: RunningHerald['withToken'] = (token) => {
-    const at = (service: AuditedService) => ({ service, url: urls[service], token, ...(tls ? { tls } : {}) });
-    const template = grpcClient(TemplateServiceClient, at('template'));
-    const configuration = grpcClient(ConfigurationServiceClient, at('configuration'));
-    const dispatch = grpcClient(DispatchServiceClient, at('dispatch'));
-    const audit = {
-      template: grpcClient(AuditServiceClient, at('template')),
-      configuration: grpcClient(AuditServiceClient, at('configuration')),
-      dispatch: grpcClient(AuditServiceClient, at('dispatch')),
-    };
-    const close = () =>
-      [template, configuration, dispatch, ...Object.values(audit)].forEach((client) => client.close());
-    const connection = { template, configuration, dispatch, audit, close };
+    const connection = openConnection({ urls, tls, token });
     connections.push(connection);
     return connection;
   };

@@ -1,5 +1,12 @@
 /** What the end-to-end specs and the chaos runs take from the command line: its clients, systems and sample organisation. */
-export { AUDITED_SERVICES, connect, makeToken, type AuditedService, type Connection } from './client/connect';
+export {
+  AUDITED_SERVICES,
+  connect,
+  makeToken,
+  openConnection,
+  type AuditedService,
+  type Connection,
+} from './client/connect';
 export { program } from './commands/program';
 export { openHome } from './system/home';
 export { choosePorts } from './system/ports';

@@ -4,7 +4,7 @@ import { AuditServiceClient } from '@herald/contracts/audit';
 import { ConfigurationServiceClient } from '@herald/contracts/configuration';
 import { DispatchServiceClient } from '@herald/contracts/dispatch';
 import { TemplateServiceClient } from '@herald/contracts/template';
-import { grpcClient, type PromiseClient, type Scope } from '@herald/grpc';
+import { grpcClient, type PromiseClient, type Scope, type TlsFiles } from '@herald/grpc';
 import { ISSUER_DEFAULT, tlsOf, type Environment } from '@herald/service';
 import { AdviceError } from '../advice-error';
 import { issuerKeyOf } from '../system/home';
@@ -64,9 +64,20 @@ export async function connect(home: string, environment: Environment, user: User
     dispatch: urlOf('dispatch'),
   };
   const made = await tokenOf(home, environment, user);
-  const settings = (service: keyof typeof urls) => ({
-    url: urls[service],
-    ...{ service, token: () => Promise.resolve(made), deadlineMs: CALL_MS },
+  return openConnection({ urls, tls, token: () => Promise.resolve(made) });
+}
+
+/** Where the services are, and by what right and proof they are called. */
+interface ConnectionSettings {
+  urls: Readonly<Record<AuditedService, string>>;
+  token: () => Promise<string>;
+  tls: TlsFiles | undefined;
+}
+
+/** Opens the clients of a caller. */
+export function openConnection({ urls, token, tls }: ConnectionSettings): Connection {
+  const settings = (service: AuditedService) => ({
+    ...{ service, url: urls[service], token, deadlineMs: CALL_MS },
     ...(tls === undefined ? {} : { tls }),
   });
   const template = grpcClient(TemplateServiceClient, settings('template'));
