@@ -9,9 +9,16 @@ const SERVICES = {
 };
 
 describe('greeting', () => {
-  const said = (home: string) => {
+  const said = (home: string, more: { tls?: { certFile: string } } = {}) => {
     const simulator = { url: 'http://127.0.0.1:50070', control: '' };
-    const file = { pid: 1, portBase: 50_050, services: SERVICES, publicUrl: 'http://127.0.0.1:50060', simulator };
+    const file = {
+      pid: 1,
+      portBase: 50_050,
+      services: SERVICES,
+      publicUrl: 'http://127.0.0.1:50060',
+      simulator,
+      ...more,
+    };
     return greeting({ home, file: { ...file, ports: {} as never }, org: 'sample', outboundConfigurationId: 'c-1' });
   };
 
@@ -27,6 +34,11 @@ The organisation "sample" has the configuration c-1. In another terminal:
   npm run -s herald -- sample contacts --count 20 > contacts.csv
   npm run -s herald -- send --configuration c-1 --contacts contacts.csv --wait
 Ctrl-C stops it.`);
+  });
+
+  it('says which certificate callers show where the services speak TLS', () => {
+    const tls = { certFile: '/home/ana/.herald/tls/command-line.pem' };
+    expect(said(HOME_DEFAULT, { tls })).toContain('want of callers /home/ana/.herald/tls/command-line.pem');
   });
 
   it.each([

@@ -18,6 +18,7 @@ export function greeting({ home, file, org, outboundConfigurationId }: Started):
     ...Object.entries(file.services).map(([service, url]) => row(service, url)),
     row('webhooks', file.publicUrl),
     ...(file.simulator === undefined ? [] : [row('simulator', file.simulator.url)]),
+    ...(file.tls === undefined ? [] : [row('they speak TLS', `and want of callers ${file.tls.certFile ?? ''}`)]),
     `The organisation "${org}" has the configuration ${outboundConfigurationId}. In another terminal:`,
     '  npm run -s herald -- sample contacts --count 20 > contacts.csv',
     `  npm run -s herald -- send${there} --configuration ${outboundConfigurationId} --contacts contacts.csv --wait`,
