@@ -37,8 +37,8 @@ Ctrl-C stops it.`);
   });
 
   it('says which certificate callers show where the services speak TLS', () => {
-    const tls = { certFile: '/home/ana/.herald/tls/command-line.pem' };
-    expect(said(HOME_DEFAULT, { tls })).toContain('want of callers /home/ana/.herald/tls/command-line.pem');
+    const tls = { certFile: '/tmp/herald/tls/command-line.pem' };
+    expect(said(HOME_DEFAULT, { tls })).toContain('want of callers /tmp/herald/tls/command-line.pem');
   });
 
   it.each([

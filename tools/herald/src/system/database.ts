@@ -47,18 +47,19 @@ const SERVICES = {
  * environment names several. Returns the migrations of each service. It may be run again, and at once with others.
  */
 export async function prepareDatabases(environment: Environment): Promise<Record<string, number>> {
-  const prepared: Record<string, number> = {};
-  for (const [service, migrations] of Object.entries(SERVICES)) {
-    const adminUrl = databaseUrlOf(service as keyof typeof SERVICES, environment);
-    if (adminUrl === undefined)
-      throw new AdviceError(
-        `Let HERALD_DATABASE_URL or HERALD_${service.toUpperCase()}_DATABASE_URL name a PostgreSQL.`,
-      );
+  const services = Object.entries(SERVICES).map(([service, migrations]) => ({
+    ...{ service, migrations, adminUrl: databaseUrlOf(service as keyof typeof SERVICES, environment) },
+  }));
+  const homeless = services.flatMap(({ service, adminUrl }) => (adminUrl === undefined ? [service.toUpperCase()] : []));
+  if (homeless.length > 0) {
+    const variables = homeless.map((service) => `HERALD_${service}_DATABASE_URL`).join(' and ');
+    throw new AdviceError(`Let HERALD_DATABASE_URL, or ${variables}, name a PostgreSQL.`);
+  }
+  for (const { service, migrations, adminUrl = '' } of services) {
     await provision({ adminUrl, service });
     await migrate({ adminUrl, service, migrations });
-    prepared[service] = migrations.length;
   }
-  return prepared;
+  return Object.fromEntries(services.map(({ service, migrations }) => [service, migrations.length]));
 }
 
 /** The same for the bus in one process, which keeps its dead letters there. */
