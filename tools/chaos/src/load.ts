@@ -71,7 +71,9 @@ async function insistently<T>(call: () => Promise<T>, onRepeat: () => void): Pro
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof HeraldError) || !error.retryable) throw error;
+      // A repeat of the client may have had too little time left; ours has all of it again.
+      const mayRepeat = error instanceof HeraldError && (error.retryable || error.reason === 'DEADLINE_TOO_SHORT');
+      if (!mayRepeat) throw error;
       onRepeat();
       await pause(REPEAT_AFTER_MS);
     }

@@ -3,10 +3,11 @@ import { execute, sql, type Tx } from '@herald/postgres';
 /** How long a lease lasts without renewal, by the database's clock. */
 export const LEASE_SECONDS = 6;
 /**
- * A lease that ran out so long ago is taken by whoever sees it, wanted or not: while the broker is away no replica is told
- * that another died. A broker's own session takes as long.
+ * A lease that ran out so long ago is taken by whoever sees it, wanted or not. The broker tells of a replica that was killed
+ * only when its session of 30 s is over, and of none while it is away itself. Whoever wants the lease looks twice a
+ * second, and so comes first.
  */
-const ORPHAN_SECONDS = 30;
+const ORPHAN_SECONDS = 5;
 
 /** The right to claim from a shard, while it lasts. */
 export interface Lease {
@@ -26,7 +27,7 @@ export interface TakeRequest {
   takeOver: boolean;
 }
 
-/** Takes what of the wanted is free, and what nobody held for half a minute; returns the leases that were taken. */
+/** Takes what of the wanted is free, and what nobody held for some seconds; returns the leases that were taken. */
 export function takeLeases(tx: Tx, { instance, missing, held, takeOver }: TakeRequest): Promise<Lease[]> {
   return sql(tx, TAKE, [missing, instance, LEASE_SECONDS, takeOver, held, ORPHAN_SECONDS]);
 }
