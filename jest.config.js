@@ -27,6 +27,7 @@ module.exports = {
   globalTeardown: '<rootDir>/libs/testing/src/jest/global-teardown.ts',
   setupFilesAfterEnv: ['<rootDir>/libs/testing/src/jest/leak-check.ts'],
   reporters: ['default', '<rootDir>/tools/report/reporter.js'],
+  testSequencer: '<rootDir>/tools/report/sequencer.js',
   maxWorkers: 2,
   testTimeout: 30_000,
 };
