@@ -32,10 +32,12 @@ interface BrokerFile {
   version: string;
 }
 
-/** What a broker is secured with: it then listens with TLS alone, and to those who log in by SCRAM-SHA-512. */
+/** What a broker is secured with: it then listens with TLS alone, and to those who log in by PLAIN or SCRAM-SHA-512. */
 export interface BrokerSecurity {
   /** PEM of its certificate and key, in one file. */
   certificateFile: string;
+  /** PEM of the authority that clients must show a certificate of, as the broker's own is; none is asked for without it. */
+  clientAuthorityFile?: string | undefined;
   /** Who may log in. It is made when the folder is formatted, and stays as it was then. */
   username: string;
   password: string;
@@ -197,22 +199,25 @@ function settings(directory: string, { port, controllerPort, security }: Launch)
 }
 
 const MECHANISM = 'SCRAM-SHA-512';
+const MODULES = 'org.apache.kafka.common.security';
 
-function securitySettings({ certificateFile, username, password }: BrokerSecurity): string[] {
+function securitySettings({ certificateFile, clientAuthorityFile, username, password }: BrokerSecurity): string[] {
   const login = `username="${username}" password="${password}"`;
+  const module = 'sasl.jaas.config';
   return [
-    `sasl.enabled.mechanisms=${MECHANISM}`,
+    `sasl.enabled.mechanisms=${MECHANISM},PLAIN`,
     `sasl.mechanism.inter.broker.protocol=${MECHANISM}`,
-    `listener.name.clients.${MECHANISM.toLowerCase()}.sasl.jaas.config=${SCRAM_MODULE} required ${login};`,
+    `listener.name.clients.${MECHANISM.toLowerCase()}.${module}=${MODULES}.scram.ScramLoginModule required ${login};`,
+    `listener.name.clients.plain.${module}=${MODULES}.plain.PlainLoginModule required user_${username}="${password}";`,
     'ssl.keystore.type=PEM',
     `ssl.keystore.location=${certificateFile}`,
     // A broker that would not trust itself as another broker does not start.
     'ssl.truststore.type=PEM',
-    `ssl.truststore.location=${certificateFile}`,
+    `ssl.truststore.location=${clientAuthorityFile ?? certificateFile}`,
+    // Without the listener's name Kafka passes over it where there is a login.
+    `listener.name.clients.ssl.client.auth=${clientAuthorityFile === undefined ? 'none' : 'required'}`,
   ];
 }
-
-const SCRAM_MODULE = 'org.apache.kafka.common.security.scram.ScramLoginModule';
 
 /** The flags of the format that make who may log in: before the broker runs nobody could, and afterwards only who can. */
 function userToMake(security: BrokerSecurity | undefined): string[] {

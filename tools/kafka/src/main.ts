@@ -8,7 +8,10 @@ JSON ({"broker","version","pid"}) and ends; the broker runs on. --stop stops it.
   --directory DIR   its records, settings and log
   --port N          where it listens; a free one unless given
   --certificate FILE, --username NAME, --password-file FILE
-                    listens with TLS, by the certificate and key in the file, to who logs in so by SCRAM-SHA-512
+                    listens with TLS, by the certificate and key in the file, to who logs in so by PLAIN or
+                    SCRAM-SHA-512
+  --client-authority FILE
+                    besides, asks clients for a certificate of this authority
   --stop            stops the one that runs over the folder
 `;
 
@@ -18,6 +21,7 @@ async function main(): Promise<void> {
       directory: { type: 'string' },
       port: { type: 'string' },
       certificate: { type: 'string' },
+      'client-authority': { type: 'string' },
       username: { type: 'string' },
       'password-file': { type: 'string' },
       stop: { type: 'boolean', default: false },
@@ -31,13 +35,17 @@ async function main(): Promise<void> {
   }
   const { directory, port } = values;
   if (values.stop) return stopLocalBroker(directory);
-  const { certificate: certificateFile, username, 'password-file': passwordFile } = values;
+  const { certificate: certificateFile, 'client-authority': clientAuthorityFile } = values;
+  const { username, 'password-file': passwordFile } = values;
   const isSecured = certificateFile !== undefined && username !== undefined && passwordFile !== undefined;
   const { broker, version, pid } = await startLocalBroker({
     directory,
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(isSecured && {
-      security: { certificateFile, username, password: (await readFile(passwordFile, 'utf8')).trim() },
+      security: {
+        ...{ certificateFile, clientAuthorityFile },
+        ...{ username, password: (await readFile(passwordFile, 'utf8')).trim() },
+      },
     }),
   });
   process.stdout.write(`${JSON.stringify({ broker, version, pid })}\n`);

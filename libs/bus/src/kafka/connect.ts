@@ -31,7 +31,8 @@ export function kafkaClient({ brokers, clientId, tls, login }: KafkaConnection, 
   return new Kafka({
     ...{ clientId, brokers: [...brokers] },
     ...(tls === undefined ? {} : { ssl: tls }),
-    ...(login === undefined ? {} : { sasl: login as SASLOptions }),
+    // A copy: kafkajs writes into it.
+    ...(login === undefined ? {} : { sasl: { ...login } as SASLOptions }),
     ...{ connectionTimeout: CONNECT_WITHIN_MS, requestTimeout: ANSWER_WITHIN_MS },
     retry: { ...RETRY, retries },
     logLevel: logLevel.NOTHING,

@@ -1,5 +1,6 @@
 /** Why brokers cannot be used; a log that shows no texts shows this. */
-export type ConnectionFault = 'LOGIN_REFUSED' | 'CERTIFICATE_NOT_TRUSTED' | 'CONNECTION_CLOSED' | 'NO_ANSWER';
+export type ConnectionFault =
+  'LOGIN_REFUSED' | 'CERTIFICATE_NOT_TRUSTED' | 'CERTIFICATE_REFUSED' | 'CONNECTION_CLOSED' | 'NO_ANSWER';
 
 /** The brokers cannot be used as they were asked to be; the text says why, and holds no secret. */
 export class BrokerConnectionError extends Error {
@@ -17,6 +18,9 @@ export class BrokerConnectionError extends Error {
 /** What Node says of a certificate that it does not take. */
 const OF_CERTIFICATES = /^(CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_|ERR_TLS_CERT|ERR_SSL_|EPROTO)/;
 
+/** What Node says when the other side ends the handshake: for our certificate, or for the lack of one. */
+const OF_ALERTS = /^ERR_SSL_.*ALERT/;
+
 /** Why the brokers could not be used; what has nothing to do with that is given back as it is. */
 export function explainedConnection(error: unknown, brokers: readonly string[]): unknown {
   const { name, code, type, message } = rootOf(error);
@@ -24,6 +28,10 @@ export function explainedConnection(error: unknown, brokers: readonly string[]):
   const because = (fault: ConnectionFault, text: string) => new BrokerConnectionError(fault, text, error);
   if (name === 'KafkaJSSASLAuthenticationError' || type === 'UNSUPPORTED_SASL_MECHANISM')
     return because('LOGIN_REFUSED', `${them} refuse the login: ${message}.`);
+  if (OF_ALERTS.test(code)) {
+    const text = `${them} refuse our certificate, or want one and are shown none (${code}).`;
+    return because('CERTIFICATE_REFUSED', text);
+  }
   if (OF_CERTIFICATES.test(code)) {
     const text = `${them} show a certificate that is not trusted (${code}): ${message}.`;
     return because('CERTIFICATE_NOT_TRUSTED', text);
@@ -35,12 +43,12 @@ export function explainedConnection(error: unknown, brokers: readonly string[]):
   return name === 'KafkaJSConnectionError' ? because('NO_ANSWER', `${them} do not answer: ${message}.`) : error;
 }
 
-/** Whether a repetition would end the same: the certificate or the login must be another one first. */
+/** What a repetition does not mend: a certificate or the login must be another one first. */
+const FINAL: readonly ConnectionFault[] = ['LOGIN_REFUSED', 'CERTIFICATE_NOT_TRUSTED', 'CERTIFICATE_REFUSED'];
+
+/** Whether a repetition would end the same. */
 export function isFinal(error: unknown): boolean {
-  return (
-    error instanceof BrokerConnectionError &&
-    (error.code === 'LOGIN_REFUSED' || error.code === 'CERTIFICATE_NOT_TRUSTED')
-  );
+  return error instanceof BrokerConnectionError && FINAL.includes(error.code);
 }
 
 /** kafkajs wraps what it repeated in vain, and then names what it was in `cause`. */

@@ -20,8 +20,8 @@ const TIMEOUT_MS = 120_000;
 /** What a repetition does not mend is told before kafkajs has repeated it for nine seconds. */
 const AT_ONCE_MS = 5_000;
 
-/** A broker of this spec's own, that takes nobody without TLS and a login. */
-describeWithOwnKafka('a broker that wants TLS and a login', () => {
+/** A broker of this spec's own, that takes nobody without TLS, a certificate and a login. */
+describeWithOwnKafka('a broker that wants TLS, a certificate and a login', () => {
   let directory: string;
   let broker: string;
   const program = async (...flags: string[]) => {
@@ -34,7 +34,9 @@ describeWithOwnKafka('a broker that wants TLS and a login', () => {
     const passwordFile = join(directory, 'password');
     await writeFile(passwordFile, PASSWORD);
     const login = ['--username', USERNAME, '--password-file', passwordFile];
-    const started = await program('--certificate', join(CERTIFICATES, 'broker.pem'), ...login);
+    const tlsFlags = ['--certificate', join(CERTIFICATES, 'broker.pem')];
+    const authority = ['--client-authority', join(CERTIFICATES, 'authority.pem')];
+    const started = await program(...tlsFlags, ...authority, ...login);
     broker = (JSON.parse(started) as { broker: string }).broker;
   }, TIMEOUT_MS);
   afterAll(async () => {
@@ -42,7 +44,9 @@ describeWithOwnKafka('a broker that wants TLS and a login', () => {
     await rm(directory, { recursive: true });
   }, TIMEOUT_MS);
 
-  const tls = { ca: pem('authority') };
+  /** Any certificate of the authority will do for a client. */
+  const own = { cert: pem('broker'), key: pem('broker') };
+  const tls = { ca: pem('authority'), ...own };
   const login = { mechanism: 'scram-sha-512', username: USERNAME, password: PASSWORD } as const;
   const dead: Error[] = [];
   const open = (how: Pick<KafkaConnection, 'tls' | 'login'>) =>
@@ -61,11 +65,12 @@ describeWithOwnKafka('a broker that wants TLS and a login', () => {
     return { code: error.code, text: error.message, tookMs: performance.now() - startedMs };
   };
 
-  it(
-    'takes records and hands them over, to who trusts its authority and logs in by SCRAM-SHA-512',
-    async () => {
-      const bus = await open({ tls, login });
-      const audience = new Audience(bus, { topic: 'herald.callback.v1', group: 'secured', source: 'secured' });
+  it.each(['scram-sha-512', 'plain'] as const)(
+    'takes records and hands them over, to who trusts its authority and logs in by %s',
+    async (mechanism) => {
+      const bus = await open({ tls, login: { ...login, mechanism } });
+      const group = `secured-${mechanism}`;
+      const audience = new Audience(bus, { topic: 'herald.callback.v1', group, source: 'secured' });
       const record: BusRecord = {
         ...{ topic: 'herald.callback.v1', key: 'a', id: randomUUID(), type: 't', source: 'secured' },
         ...{ time: new Date(0), payload: new Uint8Array([1]) },
@@ -84,18 +89,23 @@ describeWithOwnKafka('a broker that wants TLS and a login', () => {
     ['an unknown user', { tls, login: { ...login, username: 'nobody' } }, 'LOGIN_REFUSED', 'invalid credentials'],
     [
       'another mechanism',
-      { tls, login: { ...login, mechanism: 'plain' as const } },
+      { tls, login: { ...login, mechanism: 'scram-sha-256' as const } },
       ...['LOGIN_REFUSED', 'does not support the requested SASL mechanism'],
     ],
     ['no login', { tls }, 'CONNECTION_CLOSED', 'want TLS or a login and get none'],
     [
+      'one who shows no certificate',
+      { tls: { ca: pem('authority') }, login },
+      ...['CERTIFICATE_REFUSED', 'want one and are shown none'],
+    ],
+    [
       'another authority',
-      { tls: { ca: pem('stranger') }, login },
+      { tls: { ca: pem('stranger'), ...own }, login },
       ...['CERTIFICATE_NOT_TRUSTED', 'unable to verify the first certificate'],
     ],
     [
       'the authorities that Node knows',
-      { tls: {}, login },
+      { tls: own, login },
       ...['CERTIFICATE_NOT_TRUSTED', 'unable to verify the first certificate'],
     ],
   ] as const)(
