@@ -96,7 +96,8 @@ async function launch(directory: string, port: number, security?: BrokerSecurity
   const java = ['-cp', join(jars.directory, '*'), `-Dlog4j2.configurationFile=${join(directory, 'log4j2.xml')}`];
   if (!existsSync(join(directory, 'data', 'meta.properties'))) {
     const clusterId = randomBytes(16).toString('base64url');
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+    // Joined by a sign: one id in 64 begins with a dash, and would be read as another option.
+    const format = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '-c', properties];
     await runProgram('java', [...java, ...format, ...userToMake(security)]);
   }
   const logFile = join(directory, 'broker.log');
