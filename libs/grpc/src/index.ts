@@ -13,3 +13,4 @@ export { grpcClient } from './grpc-client';
 export type { PromiseClient } from './grpc-client';
 export { decodeStatus } from './rich-status';
 export type { TlsFiles } from './tls';
+export { isTrustDomain } from './service-certificate';

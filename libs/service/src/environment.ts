@@ -1,3 +1,4 @@
+import { isTrustDomain } from '@herald/grpc';
 import { z } from 'zod';
 
 const PORT_MAX = 65_535;
@@ -102,7 +103,7 @@ export const ENVIRONMENT = {
   HERALD_TLS_TRUST_DOMAIN: row(
     'certificates name hosts',
     'the trust domain of the SPIFFE identities by which services know each other',
-    z.string().regex(/^[a-z0-9._-]+$/),
+    z.string().refine(isTrustDomain),
   ),
   HERALD_REFLECTION: row(
     'on in one process, else off',
