@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { KeptProcess } from '@herald/herald-cli';
 import { Kafka, logLevel } from 'kafkajs';
 import type { Verdict } from './judge';
 import type { Target } from './target';
@@ -24,41 +25,24 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...{ name: 'rolling-restart', promise: 'P20', mayLeaveUnknown: false, mayLoseReports: false },
     text: 'every replica is restarted, one after the other, again and again',
-    hurt: async ({ system }, seconds) => {
-      const until = performance.now() + seconds * 1_000;
-      do {
-        for (const each of system.processes.values()) await each.restart();
-      } while (performance.now() < until);
-    },
+    hurt: ({ system }, seconds) => inTurn(system.processes.values(), seconds, (each) => each.restart()),
   },
   {
     ...{ name: 'killed-replicas', promise: 'P1', mayLeaveUnknown: true, mayLoseReports: false },
     text: 'one replica after the other is killed',
-    hurt: async ({ system }, seconds) => {
-      const until = performance.now() + seconds * 1_000;
-      do {
-        for (const each of system.processes.values()) {
-          each.signal('SIGKILL');
-          await pause(500);
-          await each.ready();
-        }
-      } while (performance.now() < until);
-    },
+    hurt: ({ system }, seconds) => inTurn(system.processes.values(), seconds, (each) => each.restart('SIGKILL')),
   },
   {
     ...{ name: 'suspended-sender', promise: 'P3', mayLeaveUnknown: false, mayLoseReports: false },
     text: 'each dispatch process in turn stands still beyond its leases, and goes on',
-    hurt: async ({ system }, seconds) => {
-      const until = performance.now() + seconds * 1_000;
+    hurt: ({ system }, seconds) => {
       const senders = [...system.processes.values()].filter(({ name }) => name.startsWith('dispatch-'));
-      do {
-        for (const each of senders) {
-          each.signal('SIGSTOP');
-          await pause(LEASE_AND_MORE_MS);
-          each.signal('SIGCONT');
-          await each.ready();
-        }
-      } while (performance.now() < until);
+      return inTurn(senders, seconds, async (each) => {
+        each.signal('SIGSTOP');
+        await pause(LEASE_AND_MORE_MS);
+        each.signal('SIGCONT');
+        await each.ready();
+      });
     },
   },
   {
@@ -90,6 +74,19 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
 ];
+
+/** Does it to one process after the other, and again to all of them until the time is over. */
+async function inTurn(
+  processes: Iterable<KeptProcess>,
+  seconds: number,
+  act: (each: KeptProcess) => Promise<void>,
+): Promise<void> {
+  const until = performance.now() + seconds * 1_000;
+  const all = [...processes];
+  do {
+    for (const each of all) await act(each);
+  } while (performance.now() < until);
+}
 
 /** What is wrong with a verdict, if anything. */
 export function faultsOf(verdict: Verdict, { mayLeaveUnknown, mayLoseReports }: Scenario): string[] {

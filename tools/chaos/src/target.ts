@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { MessageState, type CheckLedgerResponse } from '@herald/contracts/dispatch';
 import {
+  allMessages,
   connect,
   makeSampleOrganisation,
   simulatorControl,
@@ -40,7 +41,6 @@ export interface Target extends Running {
 
 /** Enough that every replica of dispatch has some to send for. */
 const ORGANISATIONS = Array.from({ length: 6 }, (_, index) => `chaos-${index + 1}`);
-const PAGE_SIZE = 500;
 const LOOK_EVERY_MS = 1_000;
 const TRIES_MAX = 20;
 const OPEN = new Set<MessageState>([
@@ -93,7 +93,8 @@ export async function startTarget(
     settle: async (accepted, withinMs) => {
       const deadline = performance.now() + withinMs;
       for (;;) {
-        const states = new Map((await Promise.all(callers.map(statesOf))).flat());
+        const messages = (await Promise.all(callers.map(allMessages))).flat();
+        const states = new Map(messages.map(({ id, state }) => [id, state]));
         const isSettled = accepted.every(({ id }) => !OPEN.has(states.get(id) ?? MessageState.QUEUED));
         if (isSettled || performance.now() > deadline) return { accepted, states, receipts: await control.all() };
         await pause(LOOK_EVERY_MS);
@@ -122,15 +123,4 @@ async function insistently(act: () => Promise<void>): Promise<void> {
       await pause(LOOK_EVERY_MS);
     }
   }
-}
-
-async function statesOf({ dispatch }: Connection): Promise<[string, MessageState][]> {
-  const states: [string, MessageState][] = [];
-  let pageToken = '';
-  do {
-    const page = await dispatch.listMessages({ outboundRequestId: '', states: [], pageSize: PAGE_SIZE, pageToken });
-    states.push(...page.messages.map(({ id, state }): [string, MessageState] => [id, state]));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
-  return states;
 }

@@ -7,10 +7,12 @@ export {
   type AuditedService,
   type Connection,
 } from './client/connect';
+export { allMessages } from './client/all-messages';
 export { program } from './commands/program';
 export { openHome } from './system/home';
 export { choosePorts } from './system/ports';
 export { makeSampleOrganisation, type SampleOrganisation } from './sample/organisation';
 export { simulatorControl } from './demo/simulator-control';
 export { startDistributed, TWO_OF_EACH, type DistributedSystem } from './distributed/start-distributed';
+export type { KeptProcess } from './distributed/kept-process';
 export type { ReplicaCounts } from './distributed/replicas';

@@ -8,6 +8,7 @@ import { removeLocalServer, stopLocalServer } from '@herald/postgres/local-serve
 import { runUntilSignal } from '@herald/service';
 import { v5 as uuidv5 } from 'uuid';
 import { AdviceError } from '../advice-error';
+import { allMessages } from '../client/all-messages';
 import { connect, type Connection } from '../client/connect';
 import { patiently, sendContacts, type SentRequest } from '../client/send-contacts';
 import { sampleContacts, type SampleContact } from '../sample/contacts';
@@ -39,7 +40,6 @@ const ORG = 'sample';
 const NAMESPACE = '4f6f7d3e-9e3c-4c0e-8e57-3c7f0b2a5d90';
 const SETTLE_MS_MAX = 150_000;
 const LOOK_EVERY_MS = 500;
-const PAGE_SIZE = 500;
 
 /** What a shell reports of a program that Ctrl-C ended. */
 const INTERRUPTED_EXIT_CODE = 130;
@@ -279,14 +279,7 @@ class Story {
   }
 
   async #find(contacts: number): Promise<Findings & { messages: Message[] }> {
-    const messages: Message[] = [];
-    let pageToken = '';
-    do {
-      const request = { outboundRequestId: '', states: [], pageSize: PAGE_SIZE, pageToken };
-      const page = await patiently(() => this.#connected.dispatch.listMessages(request));
-      messages.push(...page.messages);
-      pageToken = page.nextPageToken;
-    } while (pageToken !== '');
+    const messages = await allMessages(this.#connected);
     const receipts = await simulatorControl(this.#simulator.control).receipts();
     const ledger = await this.#ledger();
     const areReportsLost = this.#areReportsLost;

@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@herald/testing';
 import { keepProcess, type KeptProcess } from './kept-process';
 
 /** Says that it runs by a file with its id, and ends in order at SIGTERM. */
@@ -42,11 +41,8 @@ describe('keepProcess', () => {
     const process = await keep();
     await process.ready();
     const { pid } = process;
-    process.signal('SIGKILL');
-    await eventually(async () => {
-      await process.ready();
-      expect(process.pid).not.toBe(pid);
-    });
+    await process.restart('SIGKILL');
+    expect(process.pid).not.toBe(pid);
     expect(await textOf('ended')).toBe('');
   });
 

@@ -11,8 +11,8 @@ export interface KeptProcess extends Running {
   ready(): Promise<void>;
   /** Sends the process a signal; one that it does not survive brings another process in its place. */
   signal(signal: NodeJS.Signals): void;
-  /** Ends the process in order, and resolves when the next one is ready. */
-  restart(): Promise<void>;
+  /** Ends the process, in order unless by SIGKILL, and resolves when the next one is ready. */
+  restart(by?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
 /** What to run, and how to tell that it is ready. */
@@ -76,9 +76,9 @@ class Keeper implements KeptProcess {
     this.#child?.kill(signal);
   }
 
-  async restart(): Promise<void> {
+  async restart(by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const { pid } = this;
-    this.signal('SIGTERM');
+    this.signal(by);
     await this.#exited;
     while (this.pid === pid || this.pid === undefined) await pause(LOOK_EVERY_MS);
     await this.ready();

@@ -1,0 +1,18 @@
+import type { Message } from '@herald/contracts/dispatch';
+import type { Connection } from './connect';
+import { patiently } from './send-contacts';
+
+const PAGE_SIZE = 500;
+
+/** Every message of the caller's organisation, page by page. */
+export async function allMessages({ dispatch }: Pick<Connection, 'dispatch'>): Promise<Message[]> {
+  const messages: Message[] = [];
+  let pageToken = '';
+  do {
+    const request = { outboundRequestId: '', states: [], pageSize: PAGE_SIZE, pageToken };
+    const page = await patiently(() => dispatch.listMessages(request));
+    messages.push(...page.messages);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return messages;
+}
