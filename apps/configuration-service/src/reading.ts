@@ -1,5 +1,4 @@
 import { HeraldError, invalidFields, type FieldReason, type FieldViolation } from '@herald/errors';
-import { nameOfCaller, type CallContext } from '@herald/grpc';
 import { validate as isUuid } from 'uuid';
 
 const NAME_LENGTH_MAX = 200;
@@ -40,11 +39,6 @@ export function readId(field: string, value: string): string {
   const id = violations.uuid(field, value);
   violations.refuse();
   return id;
-}
-
-/** Under whose name the answer to a call is kept. */
-export function whoOf({ org, caller }: CallContext): { org: string; caller: string } {
-  return { org, caller: nameOfCaller(caller) };
 }
 
 /** Names are compared without regard to case and to how accents are composed. */

@@ -27,7 +27,7 @@ import {
   type GivenConfiguration,
 } from './configurations/configuration-messages';
 import { repeatable, type Repeatable } from '@herald/postgres';
-import { readChanges, Violations, whoOf } from './reading';
+import { readChanges, Violations } from './reading';
 import { checkSettings, type SettingsChange } from './settings/settings';
 
 /** Reads a request to create an account. */
@@ -41,7 +41,7 @@ export function readCreateAccount(
   const credentials = readCredentials(violations, request.credentials);
   violations.refuse();
   const content = { given, credentials };
-  return { ...repeatable(whoOf(context), 'CreateChannelAccount', { requestId, content }), ...content };
+  return { ...repeatable(context, 'CreateChannelAccount', { requestId, content }), ...content };
 }
 
 /** Reads a request to rotate an account's credentials. */
@@ -55,7 +55,7 @@ export function readRotate(
   const credentials = readCredentials(violations, request.credentials);
   violations.refuse();
   const content = { id, credentials };
-  return { ...repeatable(whoOf(context), 'RotateChannelAccountCredentials', { requestId, content }), ...content };
+  return { ...repeatable(context, 'RotateChannelAccountCredentials', { requestId, content }), ...content };
 }
 
 /** Reads a change of an account. */
@@ -87,7 +87,7 @@ export function readCreateChannel(
   const requestId = violations.uuid('request_id', request.requestId);
   const given = readChannel(violations, request.channel);
   violations.refuse();
-  return { ...repeatable(whoOf(context), 'CreateChannel', { requestId, content: given }), given };
+  return { ...repeatable(context, 'CreateChannel', { requestId, content: given }), given };
 }
 
 /** Reads a change of a channel. */
@@ -116,7 +116,7 @@ export function readCreateConfiguration(
   const requestId = violations.uuid('request_id', request.requestId);
   const given = readConfiguration(violations, request.outboundConfiguration);
   violations.refuse();
-  return { ...repeatable(whoOf(context), 'CreateOutboundConfiguration', { requestId, content: given }), given };
+  return { ...repeatable(context, 'CreateOutboundConfiguration', { requestId, content: given }), given };
 }
 
 /** Reads a change of an outbound configuration. */

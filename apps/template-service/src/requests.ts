@@ -8,7 +8,7 @@ import {
   type UpdateTemplateRequest,
 } from '@herald/contracts/template';
 import { invalidFields, type FieldViolation } from '@herald/errors';
-import { nameOfCaller, type CallContext } from '@herald/grpc';
+import type { CallContext } from '@herald/grpc';
 import { repeatable, type Repeatable } from '@herald/postgres';
 import { validate as isUuid } from 'uuid';
 import { checkDraft } from './domain/check-draft';
@@ -29,7 +29,7 @@ export function readCreate(request: CreateTemplateRequest, context: CallContext)
     const checked = checkDraft(given);
     throw invalidFields([...idViolations, ...(checked.kind === 'invalid' ? checked.violations : [])]);
   }
-  return { ...repeatable(whoOf(context), 'CreateTemplate', { requestId: request.requestId, content: given }), given };
+  return { ...repeatable(context, 'CreateTemplate', { requestId: request.requestId, content: given }), given };
 }
 
 /** Reads a request to publish. */
@@ -40,7 +40,7 @@ export function readPublish(
   refuseInvalid([...requestIdViolations(request.requestId), ...templateIdViolations(request.templateId)]);
   const templateId = request.templateId.toLowerCase();
   return {
-    ...repeatable(whoOf(context), 'PublishTemplate', { requestId: request.requestId, content: { templateId } }),
+    ...repeatable(context, 'PublishTemplate', { requestId: request.requestId, content: { templateId } }),
     templateId,
   };
 }
@@ -122,11 +122,6 @@ function readGivenDraft(template: WireTemplate = WireTemplate.create()): GivenDr
 /** Values of enums go without the prefix that makes them unique in protobuf. */
 function withoutPrefix(value: string, prefix: string): string {
   return value.startsWith(prefix) ? value.slice(prefix.length) : value;
-}
-
-/** Under whose name an answer is kept. */
-function whoOf({ org, caller }: CallContext): { org: string; caller: string } {
-  return { org, caller: nameOfCaller(caller) };
 }
 
 function requestIdViolations(requestId: string): FieldViolation[] {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HeraldError } from '@herald/errors';
+import { nameOfCaller, type CallContext } from '@herald/grpc';
 import type { Database } from './database';
 import { execute, maybe, sql, type Tx } from './sql';
 
@@ -19,11 +20,14 @@ export interface Repeatable {
 
 /** What answerOnce is told of a call: who calls, which RPC, its request id, and what was read of it. */
 export function repeatable(
-  who: { org: string; caller: string },
+  { org, caller }: Pick<CallContext, 'org' | 'caller'>,
   rpc: string,
   { requestId, content }: { requestId: string; content: object },
 ): Repeatable {
-  return { key: { ...who, rpc, requestId: requestId.toLowerCase() }, requestHash: requestHash(content) };
+  return {
+    key: { org, caller: nameOfCaller(caller), rpc, requestId: requestId.toLowerCase() },
+    requestHash: requestHash(content),
+  };
 }
 
 /** The first answer to a request id, and the hash of what was asked. */

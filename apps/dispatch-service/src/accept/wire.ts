@@ -34,9 +34,8 @@ export function readSendCommand(
     throw new HeraldError('NO_CONTACTS', description, { violations: [{ field: 'contacts', description }] });
   }
   const { requestId } = request;
-  const who = { org: caller.org, caller: caller.subject };
   return {
-    ...repeatable(who, 'SendOutboundMessages', { requestId, content: contentOf(request) }),
+    ...repeatable({ org: caller.org, caller }, 'SendOutboundMessages', { requestId, content: contentOf(request) }),
     configurationId: request.outboundConfigurationId.toLowerCase(),
     contacts: request.contacts.map(readContact),
     deliveryGuarantee: readGuarantee(request.deliveryGuarantee),
