@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BrokerConnectionError, kafkaDeadLetters, type DeadLetterDesk } from '@herald/bus';
+import { kafkaDeadLetters, type DeadLetterDesk } from '@herald/bus';
 import { runningLocalBroker } from '@herald/local-kafka';
 import { single, sql, startLocalServer } from '@herald/postgres';
 import { kafkaConnectionOf, type Environment } from '@herald/service';
@@ -12,22 +12,15 @@ import { readSystemFile, type SystemFile } from './system-file';
 /**
  * Opens the dead letters where they lie: on the brokers that the environment names, or that the home's system or its own
  * broker is reached by, else in the database that the environment names, or the home's own. Throws AdviceError where
- * there is none of these.
+ * there is none of these, BrokerConnectionError where the brokers cannot be used.
  */
 export async function openDeadLetters(home: string, environment: Environment): Promise<DeadLetterDesk> {
   const file = await readSystemFile(home);
   const running = file !== undefined && isAlive(file.pid) ? file : undefined;
   const brokers = environment.HERALD_KAFKA_BROKERS ?? (await brokersOf(home, running));
-  if (brokers !== undefined) return topicsOn({ ...environment, HERALD_KAFKA_BROKERS: brokers });
+  if (brokers !== undefined)
+    return kafkaDeadLetters(await kafkaConnectionOf({ ...environment, HERALD_KAFKA_BROKERS: brokers }, 'herald-dlq'));
   return tableIn(environment.HERALD_DATABASE_URL ?? (await databaseOf(home, running)));
-}
-
-async function topicsOn(environment: Environment): Promise<DeadLetterDesk> {
-  try {
-    return await kafkaDeadLetters(await kafkaConnectionOf(environment, 'herald-dlq'));
-  } catch (error) {
-    throw error instanceof BrokerConnectionError ? new AdviceError(error.message, { cause: error }) : error;
-  }
 }
 
 async function tableIn(url: string): Promise<DeadLetterDesk> {
