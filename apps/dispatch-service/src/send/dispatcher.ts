@@ -52,17 +52,22 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     const unknown = await recover({ ...deps, slices: deps.recorder });
     if (unknown > 0) deps.onUnknown(unknown);
   };
-  const repeat = async (everyMs: number, work: () => Promise<void>) => {
+  const repeat = async (everyMs: number, work: () => Promise<void>, untilWoken = () => stopping.signal) => {
     while (!stopping.signal.aborted) {
+      const signal = untilWoken();
       await work().catch(deps.onError);
-      await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(everyMs, undefined, { signal }).catch(() => undefined);
     }
   };
-  // What the last owner left is not to wait for the next round.
-  deps.leases.onTaken(() => void sweep().catch(deps.onError));
+  // What the last owner of a shard left is not to wait for the next round, nor what it left of one that is taken meanwhile.
+  const untilTaken = () => {
+    const taken = new AbortController();
+    deps.leases.onTaken(() => taken.abort());
+    return AbortSignal.any([taken.signal, stopping.signal]);
+  };
   // Apart, so that what fails in one keeps nothing else from being done.
   const loops = [
-    repeat(SWEEP_EVERY_MS, sweep),
+    repeat(SWEEP_EVERY_MS, sweep, untilTaken),
     repeat(SWEEP_EVERY_MS, () => expireOverdue(deps)),
     repeat(SWEEP_EVERY_MS, recoverSlices),
     repeat(KEEP_HOUSE_EVERY_MS, () => keepHouse(deps.database)),

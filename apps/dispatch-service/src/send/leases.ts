@@ -69,6 +69,8 @@ class HeldLeases implements Leases {
   #whenTaken = () => {};
   #looks = 0;
   #renewedAtLook = 0;
+  /** Leases that are on their way back. */
+  #released: Promise<void> = Promise.resolve();
   /** One look at a time: while the database does not answer none stands in line behind it. */
   #looking: Promise<void> | undefined;
 
@@ -124,6 +126,7 @@ class HeldLeases implements Leases {
     clearInterval(this.#timer);
     this.#wanted = [];
     await this.#looking;
+    await this.#released;
     await this.#release(this.#leases());
   }
 
@@ -175,7 +178,11 @@ class HeldLeases implements Leases {
 
   #releaseUnused(): void {
     const unused = this.#leases(({ isLeaving, uses }) => isLeaving && uses === 0);
-    if (unused.length > 0) this.#release(unused).catch(this.#settings.onError);
+    if (unused.length === 0) return;
+    const before = this.#released;
+    this.#released = this.#release(unused)
+      .catch(this.#settings.onError)
+      .then(() => before);
   }
 
   async #release(leases: readonly Lease[]): Promise<void> {
