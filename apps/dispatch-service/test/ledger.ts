@@ -4,7 +4,7 @@ import { testDatabase, type TestDatabase } from '@herald/testing';
 import { insertBatch, insertRequest, insertSkipped, type NewRequest } from '../src/accept/store';
 import type { EventDeps } from '../src/events';
 import { migrations } from '../src/migrations';
-import { claim, type ClaimedSlice } from '../src/send/claim';
+import { claim, type ClaimedSlice, type ClaimRequest } from '../src/send/claim';
 
 export const ORG = '0190a000-0000-7000-8000-000000000001';
 export const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';
@@ -49,6 +49,16 @@ export interface TestLedger extends TestDatabase {
   clear(): Promise<void>;
 }
 
+/** A claim from the one batch of a request. */
+export function claimOf(
+  { org, channelId, batchId }: StoredRequest,
+  epoch: string,
+  changes: Partial<ClaimRequest> = {},
+): ClaimRequest {
+  const of = { shard: SHARD, epoch, org, channelId, batchIds: [batchId] };
+  return { ...of, segmentsPerSecond: 1_000, messagesMax: 400, ...changes };
+}
+
 /** Makes a ledger, empty but for its schema. */
 export async function testLedger(): Promise<TestLedger> {
   const test = await testDatabase({ service: 'dispatch', migrations });
@@ -64,12 +74,12 @@ export async function testLedger(): Promise<TestLedger> {
       return row?.epoch ?? '';
     },
     claim: async (request, epoch, segmentsPerSecond = 1_000) => {
-      const { org, batchId } = request;
       const claimed = await test.database.worker((tx) =>
-        claim(tx, deps, { shard: SHARD, epoch, org, batchId, segmentsPerSecond }),
+        claim(tx, deps, claimOf(request, epoch, { segmentsPerSecond })),
       );
-      if (claimed.kind !== 'claimed') throw new Error(`nothing was claimed: ${claimed.kind}`);
-      return claimed.slice;
+      const slice = claimed.kind === 'visited' ? claimed.slices[0] : undefined;
+      if (!slice) throw new Error(`nothing was claimed: ${JSON.stringify(claimed)}`);
+      return slice;
     },
     states: async (request) => {
       const rows = await test.asOwner<{ state: string }>(

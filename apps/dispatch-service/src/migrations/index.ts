@@ -1,6 +1,7 @@
 import type { Migration } from '@herald/postgres';
 import { ledger } from './0001-ledger';
 import { audit } from './0002-audit';
+import { queue } from './0008-queue';
 
 /** Dispatch's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [ledger, audit];
+export const migrations: readonly Migration[] = [ledger, audit, queue];

@@ -43,7 +43,7 @@ describe('checkLedger', () => {
     const expired = await ledger.accept({ org, messages: 1, validForMs: -1 });
     await conserved({ contacts: 10, refused: 3, skipped: 2, queued: 5, refusedByReason: { ADDRESS_INVALID: 3 } });
 
-    await expect(ledger.claim(expired, epoch)).rejects.toThrow('closed');
+    await expect(ledger.claim(expired, epoch)).rejects.toThrow('nothing was claimed');
     const slice = await ledger.claim(request, epoch);
     await conserved({ contacts: 10, refused: 3, skipped: 2, sending: 4, expired: 1 });
 

@@ -2,8 +2,8 @@ import { MessageChanges } from '@herald/contracts/event';
 import { callbackOf } from '../../test/callbacks';
 import { settleCallbacks } from '../delivery/settle-callbacks';
 import { checkLedger } from '../reports/check-ledger';
-import { deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
-import { claim } from './claim';
+import { claimOf, deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
+import { claim, type ClaimRequest } from './claim';
 
 describe('claim', () => {
   let ledger: TestLedger;
@@ -20,10 +20,16 @@ describe('claim', () => {
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
-  const ask = ({ org, batchId }: StoredRequest, changes: { epoch?: string; segmentsPerSecond?: number } = {}) =>
-    ledger.database.worker((tx) =>
-      claim(tx, deps, { shard: SHARD, epoch, org, batchId, segmentsPerSecond: 1_000, ...changes }),
+  const ask = async (requests: StoredRequest | StoredRequest[], changes: Partial<ClaimRequest> = {}) => {
+    const [first, ...more] = [requests].flat();
+    if (!first) throw new Error('a claim is of one batch at least');
+    const batchIds = [first, ...more].map(({ batchId }) => batchId);
+    const claimed = await ledger.database.worker((tx) =>
+      claim(tx, deps, claimOf(first, epoch, { batchIds, ...changes })),
     );
+    if (claimed.kind === 'lost') throw new Error('the lease is lost');
+    return { ...claimed, messages: claimed.slices.flatMap(({ messages }) => messages) };
+  };
 
   it('takes the messages of a batch in order, with all that a send needs, and leaves a slice behind', async () => {
     const request = await ledger.accept({ messages: 3 });
@@ -39,7 +45,7 @@ describe('claim', () => {
   it('P3: gives each position once, though many ask at the same time', async () => {
     const request = await ledger.accept({ messages: 100 });
     const answers = await Promise.all(Array.from({ length: 8 }, () => ask(request, { segmentsPerSecond: 20 })));
-    const claimed = answers.flatMap((answer) => (answer.kind === 'claimed' ? answer.slice.messages : []));
+    const claimed = answers.flatMap(({ messages }) => messages);
     expect(new Set(claimed.map(({ id }) => id)).size).toBe(claimed.length);
     expect(claimed).toHaveLength(40);
   });
@@ -47,18 +53,46 @@ describe('claim', () => {
   it('P13: takes what the sender may send in two seconds, and then makes it wait', async () => {
     const request = await ledger.accept({ messages: 50, segments: 3 });
     const first = await ask(request, { segmentsPerSecond: 10 });
-    expect(first).toMatchObject({ kind: 'claimed', isLast: false });
-    expect(first.kind === 'claimed' && first.slice.messages).toHaveLength(6);
+    expect(first).toMatchObject({ gone: [], slices: [{ lo: 1, hi: 6, startsInMs: 0 }] });
+    expect(first.nextInMs).toBeGreaterThan(1_000);
     const second = await ask(request, { segmentsPerSecond: 10 });
-    expect(second.kind).toBe('wait');
-    expect(second.kind === 'wait' && second.ms).toBeGreaterThan(1_000);
+    expect(second.slices).toEqual([]);
+    expect(second.nextInMs).toBeGreaterThan(1_000);
   });
 
   it('P13: shares the pace among all batches of a sender', async () => {
     const first = await ledger.accept({ messages: 20 });
     const second = await ledger.accept({ messages: 20, channelId: first.channelId });
     await ask(first, { segmentsPerSecond: 10 });
-    expect(await ask(second, { segmentsPerSecond: 10 })).toMatchObject({ kind: 'wait' });
+    expect((await ask(second, { segmentsPerSecond: 10 })).slices).toEqual([]);
+  });
+
+  it('P13: begins the next slice when what was claimed before it is through, and no earlier', async () => {
+    const request = await ledger.accept({ messages: 50 });
+    await ask(request, { segmentsPerSecond: 10 });
+    await ledger.asOwner(`update sender set paid_until = clock_timestamp() + interval '200 milliseconds'`);
+    const { slices } = await ask(request, { segmentsPerSecond: 10 });
+    expect(slices[0]?.startsInMs).toBeGreaterThan(100);
+    expect(slices[0]?.startsInMs).toBeLessThanOrEqual(200);
+  });
+
+  it('takes from one batch after the other, a slice of each, in the order that is asked for', async () => {
+    const first = await ledger.accept({ messages: 3 });
+    const rest = [await ledger.accept({ messages: 2, channelId: first.channelId })];
+    rest.push(await ledger.accept({ messages: 200, channelId: first.channelId }));
+    const { slices, gone } = await ask([first, ...rest], { segmentsPerSecond: 40, messagesMax: 60 });
+    expect(slices.map(({ batchId, lo, hi, startsInMs }) => [batchId, lo, hi, Math.round(startsInMs)])).toEqual([
+      [first.batchId, 1, 3, 0],
+      [rest[0]?.batchId, 1, 2, 75],
+      [rest[1]?.batchId, 1, 55, 125],
+    ]);
+    expect(gone).toEqual([first.batchId, rest[0]?.batchId]);
+  });
+
+  it('takes no more than a hundred messages of a batch, however many its sender may send', async () => {
+    const request = await ledger.accept({ messages: 150 });
+    expect((await ask(request)).slices).toMatchObject([{ lo: 1, hi: 100 }]);
+    expect((await ask(request)).slices).toMatchObject([{ lo: 101, hi: 150 }]);
   });
 
   it('takes one message though it costs more than two seconds', async () => {
@@ -70,14 +104,14 @@ describe('claim', () => {
   it('P3: refuses who lost the lease', async () => {
     const request = await ledger.accept();
     await ledger.lease('another');
-    expect(await ask(request)).toEqual({ kind: 'lost' });
+    await expect(ask(request)).rejects.toThrow('lost');
     expect(await ledger.states(request)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
   });
 
   it('P3: refuses who holds a lease that ran out', async () => {
     const request = await ledger.accept();
     await ledger.asOwner(`update lease set until = clock_timestamp() - interval '1 millisecond'`);
-    expect(await ask(request)).toEqual({ kind: 'lost' });
+    await expect(ask(request)).rejects.toThrow('lost');
   });
 
   it('P3: passes what the provider proves to have already, and sends the rest', async () => {
@@ -98,20 +132,24 @@ describe('claim', () => {
     for (const index of [0, 1]) {
       await ledger.database.worker((tx) => settleCallbacks(tx, deps, [callbackOf(request, index, 'sent')]));
     }
-    expect(await ask(request)).toEqual({ kind: 'wait', ms: 0 });
-    expect(await ask(request)).toEqual({ kind: 'closed' });
+    const end = { slices: [], gone: [request.batchId], nextInMs: 0 };
+    expect(await ask(request)).toMatchObject(end);
+    expect(await ask(request)).toMatchObject(end);
     expect(await ledger.asOwner('select lo from slice where batch_id = $1', [request.batchId])).toEqual([]);
   });
 
   it('waits for a batch that is not ready', async () => {
     const request = await ledger.accept({ readyAt: new Date(Date.now() + 60_000) });
-    const answer = await ask(request);
-    expect(answer.kind === 'wait' && answer.ms).toBeGreaterThan(50_000);
+    const ready = await ledger.accept({ channelId: request.channelId });
+    const { later, slices } = await ask([request, ready]);
+    expect(later).toEqual([{ batchId: request.batchId, ms: expect.any(Number) }]);
+    expect(later[0]?.ms).toBeGreaterThan(50_000);
+    expect(slices.map(({ batchId }) => batchId)).toEqual([ready.batchId]);
   });
 
   it('P14: sends nothing that waited longer than it is valid', async () => {
     const request = await ledger.accept({ validForMs: -1 });
-    expect(await ask(request)).toEqual({ kind: 'closed' });
+    expect(await ask(request)).toMatchObject({ slices: [], gone: [request.batchId] });
     expect(await ledger.states(request)).toEqual(['EXPIRED', 'EXPIRED', 'EXPIRED']);
     const changes = await ledger.asOwner<{ payload: Buffer }>(
       `select payload from outbox where topic = 'herald.message.v1' order by id desc limit 1`,
@@ -127,7 +165,7 @@ describe('claim', () => {
     const cancelled = await ledger.accept();
     await ledger.asOwner(`update batch set cancelled_at = clock_timestamp() where id = '${cancelled.batchId}'`);
     for (const request of [claimedBatch, cancelled, { ...cancelled, batchId: cancelled.id }]) {
-      expect(await ask(request)).toEqual({ kind: 'closed' });
+      expect(await ask(request)).toMatchObject({ slices: [], gone: [request.batchId] });
     }
     expect(await ledger.states(cancelled)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
   });

@@ -1,7 +1,7 @@
 import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
-import { claim, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
+import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
 import type { Lane, WaitingBatch } from './lanes';
 import type { Lease } from './lease';
 import type { Leases } from './leases';
@@ -12,6 +12,8 @@ import type { Sender, Senders } from './senders';
 
 /** Claims under way at once: each takes a connection of the worker's pool. */
 const CLAIMS_MAX = 3;
+/** A claim takes so many messages at most, of all batches together. */
+const CLAIM_MESSAGES_MAX = 400;
 /** Requests under way at once to one account of a provider. */
 const REQUESTS_PER_ACCOUNT_MAX = 32;
 /** A lane that cannot go on looks again after this time, unless something happens before. */
@@ -66,33 +68,34 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
     credentialsRefused: (org) => deps.senders.drop(org),
   };
 
-  const send = (slice: ClaimedSlice, context: SliceContext, release: () => void) => {
+  const send = (slice: ClaimedSlice, context: SliceContext): Promise<void> => {
     deps.onClaimed(slice.messages.length);
     const sending = sendSlice(sliceDeps, slice, context)
       .catch(deps.onError)
-      .finally(() => {
-        slices.delete(sending);
-        release();
-      });
+      .finally(() => void slices.delete(sending));
     slices.add(sending);
+    return sending;
   };
   const forget = (lane: Lane): Wait => {
     lane.clear();
     return AT_ONCE;
   };
-  const claimAndSend = async (lane: Lane, batch: WaitingBatch, lease: Lease, sender: Sender): Promise<Wait> => {
-    const { org, id: batchId } = batch;
-    const answer = await claimInTurn({ ...lease, org, batchId, segmentsPerSecond: sender.segmentsPerSecond }, sender);
+  const claimAndSend = async (lane: Lane, lease: Lease, sender: Sender): Promise<Wait> => {
+    const batches = lane.ready(deps.monotonicMs(), CLAIM_BATCHES_MAX);
+    const request = claimOf(batches, lease, sender);
+    if (!request) return AT_ONCE;
+    const answer = await claimInTurn(request, sender);
     if (!answer) return AT_ONCE;
     const { claimed, beganAtMs, release } = answer;
-    if (claimed.kind !== 'claimed') release();
+    if (claimed.kind === 'lost') release();
     if (claimed.kind === 'lost') return forget(lane);
-    if (claimed.kind === 'wait') return { ms: claimed.ms };
-    if (claimed.kind === 'closed' || claimed.isLast) lane.remove(batch.id);
-    if (claimed.kind === 'closed') return AT_ONCE;
+    keepUp(lane, claimed, deps.monotonicMs());
     const mayStillSend = () => deps.leases.isGood(lease);
-    const traceparent = batch.traceparent ?? claimed.slice.traceparent ?? undefined;
-    send(claimed.slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent }, release);
+    const sending = claimed.slices.map((slice) => {
+      const traceparent = traceOf(slice, batches);
+      return send(slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent });
+    });
+    void Promise.all(sending).then(release);
     return { ms: claimed.nextInMs };
   };
   const step = async (lane: Lane, batch: WaitingBatch): Promise<Wait> => {
@@ -103,7 +106,7 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
     const state = await deps.senders.find(batch.org, batch.channelId);
     if (state.kind === 'unusable') return { ms: LOOK_AGAIN_MS };
     if (!deps.recorder.hasRoom()) return { ms: NO_ROOM_PAUSE_MS };
-    return claimAndSend(lane, batch, lease, state.sender);
+    return claimAndSend(lane, lease, state.sender);
   };
 
   return {
@@ -123,6 +126,30 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
       await Promise.all(slices);
     },
   };
+}
+
+/** The claim of all batches of a lane that are ready; undefined when none is. */
+function claimOf(
+  batches: readonly WaitingBatch[],
+  lease: Lease,
+  { segmentsPerSecond }: Sender,
+): ClaimRequest | undefined {
+  const [first] = batches;
+  if (!first) return undefined;
+  const { org, channelId } = first;
+  const batchIds = batches.map(({ id }) => id);
+  return { ...lease, org, channelId, batchIds, segmentsPerSecond, messagesMax: CLAIM_MESSAGES_MAX };
+}
+
+/** The trace of the record that announced a slice's batch, or else of the call that accepted it. */
+function traceOf({ batchId, traceparent }: ClaimedSlice, batches: readonly WaitingBatch[]): string | undefined {
+  return batches.find(({ id }) => id === batchId)?.traceparent ?? traceparent ?? undefined;
+}
+
+/** Takes from a lane what a claim found done, and puts off what it found too early. */
+function keepUp(lane: Lane, { gone, later }: Extract<Claim, { kind: 'visited' }>, nowMs: number): void {
+  for (const batchId of gone) lane.remove(batchId);
+  for (const { batchId, ms } of later) lane.delay(batchId, nowMs + ms);
 }
 
 interface ClaimInTurn {

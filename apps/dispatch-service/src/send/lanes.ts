@@ -18,6 +18,10 @@ export interface Lane {
   readonly shard: number;
   /** The batch to claim from next, ready or not. */
   first(): WaitingBatch | undefined;
+  /** The batches that are ready by now, in their order, so many at most. */
+  ready(nowMs: number, max: number): WaitingBatch[];
+  /** Lets a batch wait until another time. */
+  delay(batchId: string, readyAtMs: number): void;
   remove(batchId: string): void;
   clear(): void;
   /** Called once, when the next batch is put in; a later call replaces an earlier one. */
@@ -66,6 +70,14 @@ function makeLane(key: string, first: WaitingBatch): Lane & { put(batch: Waiting
         if (!earliest || batch.readyAtMs < earliest.readyAtMs) earliest = batch;
       }
       return earliest;
+    },
+    ready: (nowMs, max) => {
+      const ready = [...batches.values()].filter(({ readyAtMs }) => readyAtMs <= nowMs);
+      return ready.sort((a, b) => a.readyAtMs - b.readyAtMs).slice(0, max);
+    },
+    delay: (batchId, readyAtMs) => {
+      const batch = batches.get(batchId);
+      if (batch) batches.set(batchId, { ...batch, readyAtMs });
     },
     put: (batch) => {
       if (batches.has(batch.id) || batches.size >= LANE_BATCHES_MAX) return false;

@@ -1,6 +1,6 @@
 import { sql, type Database } from '@herald/postgres';
 import { eventually, FakeClock } from '@herald/testing';
-import { deps, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
+import { claimOf, deps, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { claim } from './claim';
 import { holdLeases, type Leases, type LeaseSettings } from './leases';
 
@@ -58,8 +58,8 @@ describe('holdLeases', () => {
     const epoch = await ledger.lease('dead');
     return { epoch, expire: () => ledger.asOwner(`update lease set until = clock_timestamp() where owner = 'dead'`) };
   };
-  const claimUnder = (epoch: string, { org, batchId }: StoredRequest) =>
-    ledger.database.worker((tx) => claim(tx, deps, { shard: SHARD, epoch, org, batchId, segmentsPerSecond: 1_000 }));
+  const claimUnder = (epoch: string, request: StoredRequest) =>
+    ledger.database.worker((tx) => claim(tx, deps, claimOf(request, epoch)));
 
   it('takes every shard that nobody holds, under its first epoch', async () => {
     const leases = await hold('one');
@@ -195,7 +195,7 @@ describe('holdLeases', () => {
     await eventually(() => expect(old.shards()).toEqual([]));
     expect(old.isGood(lost)).toBe(false);
     expect(owner.of(SHARD)?.epoch).toBe('2');
-    expect(await claimUnder('2', request)).toMatchObject({ kind: 'claimed' });
+    expect(await claimUnder('2', request)).toMatchObject({ kind: 'visited', slices: [{ lo: 1, hi: 3 }] });
   });
 
   it('P3: stops using a lease before its end, by its own clock', async () => {
@@ -259,9 +259,7 @@ describe('holdLeases', () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
     const { promise: began, resolve: begin } = Promise.withResolvers<void>();
     const claiming = ledger.database.worker(async (tx) => {
-      const { org, batchId } = request;
-      const epoch = old.of(SHARD)?.epoch ?? '';
-      const claimed = await claim(tx, deps, { shard: SHARD, epoch, org, batchId, segmentsPerSecond: 1_000 });
+      const claimed = await claim(tx, deps, claimOf(request, old.of(SHARD)?.epoch ?? ''));
       begin();
       await finished;
       return claimed;
@@ -276,7 +274,7 @@ describe('holdLeases', () => {
     });
     expect((await row()).owner).toBe('one');
     finish();
-    expect(await claiming).toMatchObject({ kind: 'claimed' });
+    expect(await claiming).toMatchObject({ kind: 'visited', slices: [{ lo: 1, hi: 3 }] });
     expect((await takingOver).of(SHARD)?.epoch).toBe('2');
     expect(await ledger.asOwner('select epoch from slice where batch_id = $1', [request.batchId])).toEqual([
       { epoch: '1' },

@@ -67,7 +67,7 @@ const setUp = (send: Send = async () => accepted) => {
   };
   const sliceOf = (messages: number, expiresInMs: number): ClaimedSlice => ({
     ...{ org: 'org', batchId: 'batch', lo: 1, hi: messages, channelId: 'channel', channelAccountId: 'account' },
-    ...{ expiresInMs, traceparent: null },
+    ...{ startsInMs: 0, expiresInMs, traceparent: null },
     messages: Array.from({ length: messages }, (_, index) => messageOf(index + 1)),
   });
   const run = (

@@ -1,7 +1,7 @@
 import { newId } from '@herald/service';
 import { SHARD, testLedger, type TestLedger } from '../../test/ledger';
 import { LANE_BATCHES_MAX } from './lanes';
-import { openBatches } from './sweep';
+import { laneBatches, openBatches } from './sweep';
 
 describe('openBatches', () => {
   let ledger: TestLedger;
@@ -52,6 +52,19 @@ describe('openBatches', () => {
     const senders = batches.map(({ channelId }) => channelId);
     expect(new Set(senders.slice(0, 26)).size).toBe(26);
     expect(senders.slice(0, 26)).toEqual(expect.arrayContaining([small.channelId, flood.channelId]));
-    expect(batches).toHaveLength(24 * LANE_BATCHES_MAX + 2);
+    for (const sender of new Set(senders)) {
+      expect(senders.filter((channelId) => channelId === sender).length).toBeLessThanOrEqual(20);
+    }
+  });
+
+  it('brings as much of one lane as it holds, the earliest first, and nothing of another', async () => {
+    const first = await ledger.accept({ readyAt: new Date(Date.now() - 1_000) });
+    const second = await ledger.accept({ channelId: first.channelId });
+    await ledger.accept();
+    const lane = { shard: SHARD, org: first.org, channelId: first.channelId, priority: 0 };
+    const ids = async () => (await laneBatches(ledger.database, lane)).map(({ id }) => id);
+    expect(await ids()).toEqual([first.batchId, second.batchId]);
+    await ledger.claim(first, epoch);
+    expect(await ids()).toEqual([second.batchId]);
   });
 });
