@@ -3,8 +3,8 @@ import { lcidToBcp47 } from './lcid';
 
 /** The language a text is sent in. `fellBack` tells that another one was asked for. */
 export interface LanguageChoice {
-  language: string;
-  fellBack: boolean;
+  readonly language: string;
+  readonly fellBack: boolean;
 }
 
 /** No tag in use comes near it (RFC 5646 §4.4.1 asks for room for 35), and what is longer is not kept. */
@@ -40,14 +40,26 @@ function readTag(text: string): Intl.Locale | undefined {
  * meant.
  */
 export function chooseLanguage(locale: string, available: readonly string[], defaultLanguage: string): LanguageChoice {
+  // What is kept has a bound in bytes too.
+  if (locale.length > LOCALE_LENGTH_MAX) return choose(locale, available, defaultLanguage);
+  const key = `${locale}|${defaultLanguage}|${available.join('|')}`;
+  const known = choices.get(key);
+  if (known) return known;
+  const choice = choose(locale, available, defaultLanguage);
+  if (choices.size >= CHOICES_MAX) choices.clear();
+  choices.set(key, choice);
+  return choice;
+}
+
+/** Reading a tag takes 4 µs and matching a millisecond, and the contacts of a list share few locales: what was chosen is kept. */
+const choices = new Map<string, LanguageChoice>();
+const CHOICES_MAX = 2_000;
+
+function choose(locale: string, available: readonly string[], defaultLanguage: string): LanguageChoice {
   if (locale.trim() === '') return { language: defaultLanguage, fellBack: false };
   const wanted = canonicalLanguage(locale);
   if (wanted === undefined) return { language: defaultLanguage, fellBack: true };
-  if (available.includes(wanted)) return { language: wanted, fellBack: false };
-  const key = `${wanted}|${available.join('|')}`;
-  const known = choices.get(key);
-  const best = known === undefined ? bestMatch(wanted, available) : known;
-  if (known === undefined) remember(key, best);
+  const best = available.includes(wanted) ? wanted : bestMatch(wanted, available);
   return best === null ? { language: defaultLanguage, fellBack: true } : { language: best, fellBack: false };
 }
 
@@ -62,13 +74,4 @@ function bestMatch(wanted: string, available: readonly string[]): string | null 
 function readerOf(tag: string): string {
   const { language, script } = new Intl.Locale(tag).maximize();
   return `${language === 'no' ? 'nb' : language}-${script}`;
-}
-
-/** Matching takes a millisecond, and the contacts of a list share few locales: what was found is kept. */
-const choices = new Map<string, string | null>();
-const CHOICES_MAX = 2_000;
-
-function remember(key: string, choice: string | null): void {
-  if (choices.size >= CHOICES_MAX) choices.clear();
-  choices.set(key, choice);
 }
