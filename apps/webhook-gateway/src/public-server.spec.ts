@@ -1,4 +1,3 @@
-import type { Bus } from '@herald/bus';
 import { configureLogs, logger } from '@herald/telemetry';
 import { createNoopMeter, metrics, type Attributes, type MeterProvider } from '@opentelemetry/api';
 import { getExpectedTwilioSignature } from 'twilio/lib/webhooks/webhooks';
@@ -21,12 +20,6 @@ const PARAMETERS = { AccountSid: 'AC1', MessageSid: 'SM1', MessageStatus: 'sent'
 
 function givenDeps(changes: Partial<ReceiveDeps> = {}): ReceiveDeps & { errors: unknown[] } {
   const errors: unknown[] = [];
-  const bus: Bus = {
-    publish: () => Promise.resolve(),
-    subscribe: () => ({ stop: () => Promise.resolve() }),
-    stop: () => Promise.resolve(),
-    ping: () => Promise.resolve(),
-  };
   const account = { org: 'org', channelAccountId: 'account', providerAccountId: 'AC1', secrets: ['secret'] };
   return {
     accounts: { find: () => Promise.resolve(account) },
@@ -35,7 +28,8 @@ function givenDeps(changes: Partial<ReceiveDeps> = {}): ReceiveDeps & { errors: 
     newId: () => 'id',
     now: () => new Date(0),
     onError: (error) => errors.push(error),
-    ...{ bus, errors },
+    callbacks: { publish: () => Promise.resolve() },
+    errors,
     ...changes,
   };
 }
@@ -90,7 +84,7 @@ describe('publicServer', () => {
         return new Promise<void>(() => undefined);
       };
       const deps = givenDeps();
-      const server = publicServer({ ...deps, bus: { ...deps.bus, publish } });
+      const server = publicServer({ ...deps, callbacks: { publish } });
       const answer = server.inject(signed());
       await atTheBus;
       await jest.advanceTimersByTimeAsync(10_000);

@@ -1,10 +1,10 @@
-import type { Bus } from '@herald/bus';
 import { isSignedByTwilio, parseStatus, type StatusReport } from '@herald/channels';
 import { ProviderCallback } from '@herald/contracts/event';
 import { Provider } from '@herald/contracts/type';
 import { currentTraceparent } from '@herald/telemetry';
 import { validate as isUuid } from 'uuid';
 import type { AccountDirectory, WebhookAccount } from './account-directory';
+import type { CallbackPublisher } from './callback-publisher';
 import type { Throttle } from './throttle';
 
 /** A webhook as it came in. */
@@ -29,7 +29,7 @@ export type Verdict =
 /** What receiving needs of the world. */
 export interface ReceiveDeps {
   accounts: AccountDirectory;
-  bus: Bus;
+  callbacks: CallbackPublisher;
   throttle: Throttle;
   publicUrl: string;
   newId(): string;
@@ -115,18 +115,16 @@ async function publish(deps: ReceiveDeps, account: WebhookAccount, status: ReadS
     receiveTime: receivedAt,
   }).finish();
   const traceparent = currentTraceparent();
-  await deps.bus.publish([
-    {
-      topic: 'herald.callback.v1',
-      key: `${account.channelAccountId}/${status.messageId === '' ? status.providerId : status.messageId}`,
-      id: deps.newId(),
-      type: 'herald.event.v1.ProviderCallback',
-      time: receivedAt,
-      source: 'webhook-gateway',
-      payload,
-      ...(traceparent === undefined ? {} : { traceparent }),
-    },
-  ]);
+  await deps.callbacks.publish({
+    topic: 'herald.callback.v1',
+    key: `${account.channelAccountId}/${status.messageId === '' ? status.providerId : status.messageId}`,
+    id: deps.newId(),
+    type: 'herald.event.v1.ProviderCallback',
+    time: receivedAt,
+    source: 'webhook-gateway',
+    payload,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

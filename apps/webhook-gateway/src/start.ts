@@ -4,6 +4,7 @@ import { grpcClient, serviceTokens, type TlsFiles } from '@herald/grpc';
 import { newId, startInOrder, type Clock, type IdentityConfig, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { accountDirectory } from './account-directory';
+import { callbackPublisher } from './callback-publisher';
 import { internalServer } from './internal-server';
 import { listening } from './listening';
 import { publicServer } from './public-server';
@@ -57,7 +58,8 @@ export async function start(
     ),
   );
   const server = publicServer({
-    ...{ accounts: accountDirectory({ configurations, monotonicMs }), bus, newId, throttle: throttle(monotonicMs) },
+    ...{ accounts: accountDirectory({ configurations, monotonicMs }), newId, throttle: throttle(monotonicMs) },
+    callbacks: callbackPublisher(bus),
     publicUrl: config.publicUrl.replace(/\/+$/, ''),
     now: () => clock.now(),
     onError: troubleLog(logger('webhook-gateway'), monotonicMs),

@@ -3,8 +3,8 @@ import type { Delivery } from './delivery';
 
 /** Records that may wait in one lane. A publish waits until its records are handled, so only many at once reach it. */
 export const LANE_RECORDS_MAX = 10_000;
-/** Records handed to a handler at once. */
-export const BATCH_RECORDS_MAX = 100;
+/** Records handed to a handler at once: what a handler's transaction takes. */
+export const BATCH_RECORDS_MAX = 200;
 
 interface Entry {
   record: DeliveredRecord;

@@ -47,7 +47,7 @@ export interface Subscriber {
 
 /**
  * Joining, consuming, stopped. Joining: kafkajs connects and repeats until the group takes it. Consuming: each partition
- * has one batch in flight, cut into chunks of 100; offsets are committed as chunks are done, and are but a hint, since
+ * has one batch in flight, cut into chunks of 200; offsets are committed as chunks are done, and are but a hint, since
  * every handler bears a repetition. A rebalance ends the turn at once. A batch is never thrown for what its records are:
  * that would make kafkajs fetch it for ever.
  */

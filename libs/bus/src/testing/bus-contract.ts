@@ -122,6 +122,16 @@ function deliveryTests(corner: () => Corner): void {
     }
   });
 
+  promises('keeps records of different keys together that share a partition key', async () => {
+    const audience = corner().audience('one');
+    const keys = Array.from({ length: 8 }, (_, at) => `key ${at}`);
+    const records = keys.map((key) => corner().record(key, { partitionKey: 'one' }));
+    await corner().bus.publish(records);
+    await audience.hasHandled(records);
+    const partition = partitionOf('one', corner().transport.partitions);
+    expect(new Set(audience.handled.map((handled) => handled.partition))).toEqual(new Set([partition]));
+  });
+
   promises('puts a record into the partition its publisher gave, whatever its key', async () => {
     const audience = corner().audience('one');
     const ownPartition = partitionOf(corner().record('a').key, corner().transport.partitions);
