@@ -10,7 +10,10 @@ export function assertMayPublish(forbidden: (() => boolean) | undefined): void {
   assert(!forbidden?.(), 'Nothing is published inside a transaction: append to its outbox.');
 }
 
-/** A record with its partition: the one its publisher gave, else that of its partition key or its key. Throws where there is no such topic or partition. */
+/**
+ * A record with its partition: the one its publisher gave, else that of its partition key or its key. Throws where there
+ * is no such topic or partition.
+ */
 export function placed(record: BusRecord, partitionsOf: (topic: string) => number): DeliveredRecord {
   assert(isTopic(record.topic), `There is no topic ${record.topic}.`);
   const count = partitionsOf(record.topic);
