@@ -1,6 +1,7 @@
 import {
   Channel,
   ChannelAccount,
+  OrganizationSettings,
   OutboundConfiguration,
   type CreateChannelAccountRequest,
   type CreateChannelRequest,
@@ -14,7 +15,14 @@ import {
 } from '@herald/contracts/configuration';
 import type { CallContext } from '@herald/grpc';
 import { checkApiBaseUrl } from './accounts/api-base-url';
-import { immutableOfAccount, readAccount, readCredentials, type GivenAccount } from './accounts/account-messages';
+import {
+  immutableOfAccount,
+  readAccount,
+  readAccountRate,
+  readCredentials,
+  readDailyMessages,
+  type GivenAccount,
+} from './accounts/account-messages';
 import type { AccountUpdate } from './accounts/change-channel-account';
 import type { ChannelUpdate } from './channels/change-channel';
 import { immutableOfChannel, readChannel, readRate, type GivenChannel } from './channels/channel-messages';
@@ -61,9 +69,14 @@ export function readRotate(
 /** Reads a change of an account. */
 export function readAccountUpdate({ channelAccount, updateMask }: UpdateChannelAccountRequest): AccountUpdate {
   const given = channelAccount ?? ChannelAccount.create();
-  const { displayName, apiBaseUrl } = given;
+  const { displayName, apiBaseUrl, segmentsPerSecond, messagesPerDay } = given;
   const { fields, immutable } = readChanges(updateMask, {
-    isSet: { display_name: displayName !== '', api_base_url: apiBaseUrl !== '' },
+    isSet: {
+      display_name: displayName !== '',
+      api_base_url: apiBaseUrl !== '',
+      segments_per_second: segmentsPerSecond !== 0,
+      messages_per_day: messagesPerDay !== 0,
+    },
     immutable: immutableOfAccount(given),
   });
   const violations = new Violations();
@@ -74,6 +87,8 @@ export function readAccountUpdate({ channelAccount, updateMask }: UpdateChannelA
     checkApiBaseUrl(violations, 'channel_account.api_base_url', apiBaseUrl);
     change.apiBaseUrl = apiBaseUrl;
   }
+  if (fields.has('segments_per_second')) change.segmentsPerSecond = readAccountRate(violations, segmentsPerSecond);
+  if (fields.has('messages_per_day')) change.messagesPerDay = readDailyMessages(violations, messagesPerDay);
   violations.refuse();
   return { id, change, immutable };
 }
@@ -138,12 +153,14 @@ export function readConfigurationUpdate({
 
 /** Reads a change of the organisation's settings. */
 export function readSettingsUpdate({ settings, updateMask }: UpdateOrganizationSettingsRequest): SettingsChange {
-  const { contactsPerRequestMax = 0, requestsPerHourMax = 0, strict2020 = false } = settings ?? {};
+  const { contactsPerRequestMax, requestsPerHourMax, strict2020, spreadSenders } =
+    settings ?? OrganizationSettings.create();
   const { fields } = readChanges(updateMask, {
     isSet: {
       contacts_per_request_max: contactsPerRequestMax !== 0,
       requests_per_hour_max: requestsPerHourMax !== 0,
       strict_2020: strict2020,
+      spread_senders: spreadSenders,
     },
     immutable: {},
   });
@@ -151,6 +168,7 @@ export function readSettingsUpdate({ settings, updateMask }: UpdateOrganizationS
   if (fields.has('contacts_per_request_max')) change.contactsPerRequestMax = contactsPerRequestMax;
   if (fields.has('requests_per_hour_max')) change.requestsPerHourMax = requestsPerHourMax;
   if (fields.has('strict_2020')) change.strict2020 = strict2020;
+  if (fields.has('spread_senders')) change.spreadSenders = spreadSenders;
   const violations = new Violations();
   checkSettings(violations, change);
   violations.refuse();

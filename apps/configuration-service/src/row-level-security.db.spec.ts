@@ -21,6 +21,8 @@ const anAccount = (): Account => ({
   validatedAt: null,
   pathSegment: randomUUID(),
   credentialVersion: 1,
+  segmentsPerSecond: 0,
+  messagesPerDay: 0,
   createdAt: AT,
   updatedAt: AT,
 });

@@ -157,9 +157,9 @@ function otherMethods(deps: ConfigurationDeps) {
     })),
     updateOrganizationSettings: unary(async (request, context) => {
       const { caller } = context;
-      const mayRaise = caller.kind === 'user' && caller.scopes.has('operator');
+      const isOperator = caller.kind === 'user' && caller.scopes.has('operator');
       const change = readSettingsUpdate(request);
-      return { settings: writeSettings(await updateOrganizationSettings(deps, context, { change, mayRaise })) };
+      return { settings: writeSettings(await updateOrganizationSettings(deps, context, { change, isOperator })) };
     }),
     resolveConfiguration: unary((request, { org }) =>
       resolveConfiguration(deps, org, readId('outbound_configuration_id', request.outboundConfigurationId)),

@@ -29,7 +29,7 @@ export const CONFIGURATION_REASONS = {
   PROVIDER_UNAVAILABLE: transient('UNAVAILABLE', 'The provider does not answer now. Repeat the call later.'),
   SETTINGS_LIMIT_NOT_ALLOWED: final(
     'PERMISSION_DENIED',
-    'A limit above its default needs the scope operator. Ask whoever runs Herald.',
+    'A limit above its default, or how senders are spread, needs the scope operator. Ask whoever runs Herald.',
   ),
   WEBHOOK_PATH_NOT_FOUND: final(
     'NOT_FOUND',

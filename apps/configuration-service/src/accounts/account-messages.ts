@@ -1,8 +1,4 @@
-import {
-  ChannelAccount_State,
-  type ChannelAccount as WireAccount,
-  type Credentials,
-} from '@herald/contracts/configuration';
+import { ChannelAccount_State, ChannelAccount as WireAccount, type Credentials } from '@herald/contracts/configuration';
 import { Provider } from '@herald/contracts/type';
 import type { Immutable, Violations } from '../reading';
 import { checkApiBaseUrl } from './api-base-url';
@@ -11,23 +7,32 @@ import type { Account } from './account-store';
 const TWILIO_ACCOUNT = /^AC[0-9a-f]{32}$/;
 const TWILIO_KEY = /^SK[0-9a-f]{32}$/;
 const SECRET_LENGTH_MAX = 200;
+const ACCOUNT_RATE_MIN = 0.01;
+/** Ten senders at the highest rate of one; what is faster needs no limit. */
+const ACCOUNT_RATE_MAX = 10_000;
+/** More than the highest rate sends in a day. */
+const DAILY_MESSAGES_MAX = 1_000_000_000;
 
 /** What a caller says of a new account. */
-export type GivenAccount = Pick<Account, 'displayName' | 'provider' | 'providerAccountId' | 'apiBaseUrl'>;
+export type GivenAccount = Pick<
+  Account,
+  'displayName' | 'provider' | 'providerAccountId' | 'apiBaseUrl' | 'segmentsPerSecond' | 'messagesPerDay'
+>;
 
 /** Reads a new account; faults are added to the violations. */
 export function readAccount(violations: Violations, account: WireAccount | undefined): GivenAccount {
+  const given = account ?? WireAccount.create();
   const field = (name: string) => `channel_account.${name}`;
   if (account === undefined) violations.add('channel_account', 'FIELD_REQUIRED', 'must be given');
-  const displayName = violations.name(field('display_name'), account?.displayName ?? '');
-  if (account?.provider !== Provider.TWILIO) {
+  const displayName = violations.name(field('display_name'), given.displayName);
+  if (given.provider !== Provider.TWILIO) {
     violations.add(
       field('provider'),
       'FIELD_UNKNOWN_VALUE',
       'must be PROVIDER_TWILIO, the only provider served so far',
     );
   }
-  const providerAccountId = account?.providerAccountId ?? '';
+  const { providerAccountId, apiBaseUrl } = given;
   if (!TWILIO_ACCOUNT.test(providerAccountId)) {
     violations.add(
       field('provider_account_id'),
@@ -35,9 +40,25 @@ export function readAccount(violations: Violations, account: WireAccount | undef
       'must be an account SID: AC and 32 hexadecimal digits',
     );
   }
-  const apiBaseUrl = account?.apiBaseUrl ?? '';
   checkApiBaseUrl(violations, field('api_base_url'), apiBaseUrl);
-  return { displayName, provider: 'TWILIO', providerAccountId, apiBaseUrl };
+  const segmentsPerSecond = readAccountRate(violations, given.segmentsPerSecond);
+  const messagesPerDay = readDailyMessages(violations, given.messagesPerDay);
+  return { displayName, provider: 'TWILIO', providerAccountId, apiBaseUrl, segmentsPerSecond, messagesPerDay };
+}
+
+/** Reads what all senders of an account may send in a second together; 0 stands for no limit. */
+export function readAccountRate(violations: Violations, rate: number): number {
+  const isWithin = rate === 0 || (rate >= ACCOUNT_RATE_MIN && rate <= ACCOUNT_RATE_MAX);
+  const description = `must be 0 or from ${ACCOUNT_RATE_MIN} to ${ACCOUNT_RATE_MAX}`;
+  if (!isWithin) violations.add('channel_account.segments_per_second', 'FIELD_OUT_OF_RANGE', description);
+  return rate;
+}
+
+/** Reads what all senders of an account may send in any 24 hours together; 0 stands for no limit. */
+export function readDailyMessages(violations: Violations, messages: number): number {
+  if (messages < 0 || messages > DAILY_MESSAGES_MAX)
+    violations.add('channel_account.messages_per_day', 'FIELD_OUT_OF_RANGE', `must be from 0 to ${DAILY_MESSAGES_MAX}`);
+  return messages;
 }
 
 /** What of an account stays as it was created with. */
@@ -90,5 +111,7 @@ export function writeAccount(account: Account, publicUrl: string): WireAccount {
     credentialVersion: account.credentialVersion,
     createTime: account.createdAt,
     updateTime: account.updatedAt,
+    segmentsPerSecond: account.segmentsPerSecond,
+    messagesPerDay: account.messagesPerDay,
   };
 }

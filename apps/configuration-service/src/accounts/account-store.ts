@@ -16,6 +16,9 @@ export interface Account {
   /** The part of its webhook paths that nobody can guess. */
   pathSegment: string;
   credentialVersion: number;
+  /** What all its senders may send together; 0 is no limit. */
+  segmentsPerSecond: number;
+  messagesPerDay: number;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -23,7 +26,7 @@ export interface Account {
 const COLUMNS = `id, display_name as "displayName", provider, provider_account_id as "providerAccountId",
        api_base_url as "apiBaseUrl", state, validation_error as "validationError", validated_at as "validatedAt",
        path_segment as "pathSegment", credential_version as "credentialVersion", created_at as "createdAt",
-       updated_at as "updatedAt"`;
+       updated_at as "updatedAt", segments_per_second as "segmentsPerSecond", messages_per_day as "messagesPerDay"`;
 
 /** The account; throws CHANNEL_ACCOUNT_NOT_FOUND, also where it is another organisation's. */
 export async function findAccount(tx: Tx, org: string, id: string): Promise<Account> {
@@ -72,12 +75,13 @@ export async function insertAccount(tx: Tx, org: string, account: Account): Prom
       tx,
       `insert into channel_account
          (org_id, id, display_name, name_key, provider, provider_account_id, api_base_url, state, path_segment,
-          credential_version, created_at, updated_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+          credential_version, created_at, updated_at, segments_per_second, messages_per_day)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
       [
         ...[org, account.id, account.displayName, nameKey(account.displayName), account.provider],
         ...[account.providerAccountId, account.apiBaseUrl, account.state, account.pathSegment],
         ...[account.credentialVersion, account.createdAt, account.updatedAt],
+        ...[account.segmentsPerSecond, account.messagesPerDay],
       ],
     ),
   );
@@ -95,11 +99,12 @@ export async function updateAccount(tx: Tx, org: string, account: Account): Prom
       tx,
       `update channel_account
           set display_name = $3, name_key = $4, api_base_url = $5, state = $6, validation_error = $7, validated_at = $8,
-              credential_version = $9, updated_at = $10
+              credential_version = $9, updated_at = $10, segments_per_second = $11, messages_per_day = $12
         where org_id = $1 and id = $2`,
       [
         ...[org, account.id, account.displayName, nameKey(account.displayName), account.apiBaseUrl, account.state],
         ...[account.validationError, account.validatedAt, account.credentialVersion, account.updatedAt],
+        ...[account.segmentsPerSecond, account.messagesPerDay],
       ],
     ),
   );

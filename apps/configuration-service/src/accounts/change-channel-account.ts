@@ -12,11 +12,11 @@ import { lockAccount, updateAccount, type Account } from './account-store';
 /** New values of an account; what is absent stays. What is given of fields that never change must be what is stored. */
 export interface AccountUpdate {
   id: string;
-  change: Partial<Pick<Account, 'displayName' | 'apiBaseUrl'>>;
+  change: Partial<Pick<Account, 'displayName' | 'apiBaseUrl' | 'segmentsPerSecond' | 'messagesPerDay'>>;
   immutable: Immutable;
 }
 
-/** Changes an account's name or address. Another address means another server: it has to be validated again. */
+/** Changes an account's name, address or limits. Another address means another server: it has to be validated again. */
 export function updateChannelAccount(
   deps: ConfigurationDeps,
   act: Act,

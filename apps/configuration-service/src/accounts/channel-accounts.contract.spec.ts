@@ -62,6 +62,29 @@ describe('ConfigurationService, accounts', () => {
       expect(other.statusWebhookUrl).not.toBe(account.statusWebhookUrl);
     });
 
+    it('takes limits for all senders of the account together, and none where none are given', async () => {
+      const limits = { segmentsPerSecond: 4.5, messagesPerDay: 1_440 };
+      const { id } = await createdAccount(configurations, accountCreation(service, limits));
+      expect(await configurations.getChannelAccount({ channelAccountId: id })).toMatchObject({
+        channelAccount: limits,
+      });
+      const without = await createdAccount(configurations, accountCreation(service));
+      expect(without).toMatchObject({ segmentsPerSecond: 0, messagesPerDay: 0 });
+    });
+
+    it.each([
+      [{ segmentsPerSecond: 0.001 }, 'channel_account.segments_per_second FIELD_OUT_OF_RANGE'],
+      [{ segmentsPerSecond: Number.NaN }, 'channel_account.segments_per_second FIELD_OUT_OF_RANGE'],
+      [{ segmentsPerSecond: 10_001 }, 'channel_account.segments_per_second FIELD_OUT_OF_RANGE'],
+      [{ messagesPerDay: -1 }, 'channel_account.messages_per_day FIELD_OUT_OF_RANGE'],
+      [{ messagesPerDay: 1_000_000_001 }, 'channel_account.messages_per_day FIELD_OUT_OF_RANGE'],
+    ])('INVALID_FIELD: a limit out of bounds, at creation and later: %j', async (limits, fault) => {
+      const creating = configurations.createChannelAccount(accountCreation(service, limits));
+      expect(faultsOf(await refusal(creating))).toEqual([fault]);
+      const { id } = await createdAccount(configurations, accountCreation(service));
+      expect(faultsOf(await refusal(update(id, limits)))).toEqual([fault]);
+    });
+
     it('ignores output-only fields', async () => {
       const id = randomUUID();
       const given = { id, state: ChannelAccount_State.VALID, credentialVersion: 7, statusWebhookUrl: 'https://mine' };
@@ -225,6 +248,16 @@ describe('ConfigurationService, accounts', () => {
       expect(same.channelAccount?.state).toBe(ChannelAccount_State.VALID);
       const moved = await update(id, { apiBaseUrl: '' }, ['api_base_url']);
       expect(moved.channelAccount).toMatchObject({ apiBaseUrl: '', state: ChannelAccount_State.UNVALIDATED });
+    });
+
+    it('changes limits of a valid account, which stays valid, and takes them away where the mask names them', async () => {
+      const { id } = await validAccount(service, configurations);
+      const limited = await update(id, { segmentsPerSecond: 75, messagesPerDay: 200_000 });
+      expect(limited.channelAccount).toMatchObject({
+        ...{ segmentsPerSecond: 75, messagesPerDay: 200_000, state: ChannelAccount_State.VALID },
+      });
+      const paced = await update(id, {}, ['messages_per_day']);
+      expect(paced.channelAccount).toMatchObject({ segmentsPerSecond: 75, messagesPerDay: 0 });
     });
 
     it('leaves a disabled account disabled when its address changes', async () => {

@@ -36,6 +36,8 @@ async function givenAccount(org: string = randomUUID()): Promise<CredentialKey> 
     validatedAt: null,
     pathSegment: randomUUID(),
     credentialVersion: 1,
+    segmentsPerSecond: 0,
+    messagesPerDay: 0,
     createdAt: clock.now(),
     updatedAt: clock.now(),
   };
@@ -215,6 +217,8 @@ async function createdWith(org: string, credentials: Credentials): Promise<strin
     provider: 'TWILIO',
     providerAccountId: `AC${'0'.repeat(32)}`,
     apiBaseUrl: '',
+    segmentsPerSecond: 0,
+    messagesPerDay: 0,
   } as const;
   await createChannelAccount(deps(), actOf(org), { ...asked(org, 'Create'), given, credentials });
   const [account] = await test.asOwner<{ id: string }>('select id from channel_account where org_id = $1', [org]);

@@ -7,6 +7,7 @@ const DEFAULTS: OrganizationSettings = {
   contactsPerRequestMax: 100,
   requestsPerHourMax: 30_000,
   strict2020: false,
+  spreadSenders: false,
   revision: 0,
   updateTime: undefined,
 };
@@ -99,8 +100,8 @@ describe('ConfigurationService, settings', () => {
       expect(faultsOf(error)).toEqual(['update_mask.paths[0] FIELD_UNKNOWN_VALUE']);
     });
 
-    it.each([{ contactsPerRequestMax: 101 }, { requestsPerHourMax: 30_001 }])(
-      'SETTINGS_LIMIT_NOT_ALLOWED: a limit above its default without the scope operator: %j',
+    it.each([{ contactsPerRequestMax: 101 }, { requestsPerHourMax: 30_001 }, { spreadSenders: true }])(
+      'SETTINGS_LIMIT_NOT_ALLOWED: a limit above its default, or spread senders, without the scope operator: %j',
       async (changes) => {
         expect((await refusal(update(changes))).reason).toBe('SETTINGS_LIMIT_NOT_ALLOWED');
         expect(await configurations.getOrganizationSettings({})).toEqual({ settings: DEFAULTS });
@@ -116,6 +117,19 @@ describe('ConfigurationService, settings', () => {
       expect(await update({ requestsPerHourMax: 40_000 })).toMatchObject({ settings: { requestsPerHourMax: 40_000 } });
       // Lowered is lowered: the way back up is the operator's again.
       expect((await refusal(update({ requestsPerHourMax: 50_000 }))).reason).toBe('SETTINGS_LIMIT_NOT_ALLOWED');
+    });
+
+    it('SETTINGS_LIMIT_NOT_ALLOWED: senders that an operator spread stay spread until an operator says otherwise', async () => {
+      const operator = service.as({ org, scopes: ['operator'] });
+      await update({ spreadSenders: true }, [], operator);
+      expect(await update({ strict2020: true, spreadSenders: true })).toMatchObject({
+        settings: { strict2020: true, spreadSenders: true },
+      });
+      const gathering = () => update({ spreadSenders: false }, ['spread_senders']);
+      expect((await refusal(gathering())).reason).toBe('SETTINGS_LIMIT_NOT_ALLOWED');
+      expect(await update({ spreadSenders: false }, ['spread_senders'], operator)).toMatchObject({
+        settings: { spreadSenders: false, revision: 3 },
+      });
     });
   });
 });

@@ -11,6 +11,8 @@ export interface Settings {
   contactsPerRequestMax: number;
   requestsPerHourMax: number;
   strict2020: boolean;
+  /** Whether each sender has a shard of its own. */
+  spreadSenders: boolean;
   /** 0 while they are the defaults. */
   revision: number;
   updatedAt: Date | undefined;
@@ -21,6 +23,7 @@ const DEFAULTS: Settings = {
   contactsPerRequestMax: 100,
   requestsPerHourMax: 30_000,
   strict2020: false,
+  spreadSenders: false,
   revision: 0,
   updatedAt: undefined,
 };
@@ -30,7 +33,9 @@ const CONTACTS_PER_REQUEST_MAX = 1_000;
 const REQUESTS_PER_HOUR_MAX = 1_000_000;
 
 /** New settings; what is absent stays. */
-export type SettingsChange = Partial<Pick<Settings, 'contactsPerRequestMax' | 'requestsPerHourMax' | 'strict2020'>>;
+export type SettingsChange = Partial<
+  Pick<Settings, 'contactsPerRequestMax' | 'requestsPerHourMax' | 'strict2020' | 'spreadSenders'>
+>;
 
 /** The organisation's settings, or the defaults. */
 export async function readSettings(tx: Tx, org: string): Promise<Settings> {
@@ -38,7 +43,7 @@ export async function readSettings(tx: Tx, org: string): Promise<Settings> {
     await sql<Settings>(
       tx,
       `select contacts_per_request_max as "contactsPerRequestMax", requests_per_hour_max as "requestsPerHourMax",
-              strict_2020 as "strict2020", revision, updated_at as "updatedAt"
+              strict_2020 as "strict2020", spread_senders as "spreadSenders", revision, updated_at as "updatedAt"
          from organization_setting
         where org_id = $1`,
       [org],
@@ -62,13 +67,13 @@ export function checkSettings(
 }
 
 /**
- * Changes the settings; what changes nothing is not counted. Throws SETTINGS_LIMIT_NOT_ALLOWED where a limit is raised
- * above its default without the right to.
+ * Changes the settings; what changes nothing is not counted. Throws SETTINGS_LIMIT_NOT_ALLOWED where, without the right
+ * to, a limit is raised above its default, or senders are spread or no longer spread: that moves load between replicas.
  */
 export function updateOrganizationSettings(
   deps: ConfigurationDeps,
   act: Act,
-  { change, mayRaise }: { change: SettingsChange; mayRaise: boolean },
+  { change, isOperator }: { change: SettingsChange; isOperator: boolean },
 ): Promise<Settings> {
   const { org } = act;
   return deps.database.transaction(org, async (tx) => {
@@ -78,7 +83,7 @@ export function updateOrganizationSettings(
     const changed = { ...before, ...change };
     if (isDeepStrictEqual(changed, before)) return before;
     const settings: Settings = { ...changed, revision: before.revision + 1, updatedAt: deps.now() };
-    if (!mayRaise) refuseRaised(settings, before);
+    if (!isOperator) refuseOperatorsChange(settings, before);
     await writeRow(tx, org, settings);
     await announceChange(tx, deps, { org, kind: 'ORGANIZATION_SETTINGS', id: org });
     const [shownBefore, after] = [before, settings].map((one) => WireSettings.toJSON(writeSettings(one)));
@@ -87,21 +92,23 @@ export function updateOrganizationSettings(
   });
 }
 
-function refuseRaised(settings: Settings, before: Settings): void {
+function refuseOperatorsChange(settings: Settings, before: Settings): void {
   const isRaised = (['contactsPerRequestMax', 'requestsPerHourMax'] as const).some(
     (limit) => settings[limit] > Math.max(DEFAULTS[limit], before[limit]),
   );
-  if (isRaised) throw new HeraldError('SETTINGS_LIMIT_NOT_ALLOWED', REASONS.SETTINGS_LIMIT_NOT_ALLOWED.text);
+  if (isRaised || settings.spreadSenders !== before.spreadSenders)
+    throw new HeraldError('SETTINGS_LIMIT_NOT_ALLOWED', REASONS.SETTINGS_LIMIT_NOT_ALLOWED.text);
 }
 
 async function writeRow(tx: Tx, org: string, settings: Settings): Promise<void> {
   await execute(
     tx,
     `insert into organization_setting
-       (org_id, contacts_per_request_max, requests_per_hour_max, strict_2020, revision, updated_at)
-     values ($1, $2, $3, $4, $5, $6)
+       (org_id, contacts_per_request_max, requests_per_hour_max, strict_2020, revision, updated_at, spread_senders)
+     values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (org_id) do update
-        set contacts_per_request_max = $2, requests_per_hour_max = $3, strict_2020 = $4, revision = $5, updated_at = $6`,
+        set contacts_per_request_max = $2, requests_per_hour_max = $3, strict_2020 = $4, revision = $5, updated_at = $6,
+            spread_senders = $7`,
     [
       org,
       settings.contactsPerRequestMax,
@@ -109,6 +116,7 @@ async function writeRow(tx: Tx, org: string, settings: Settings): Promise<void> 
       settings.strict2020,
       settings.revision,
       settings.updatedAt,
+      settings.spreadSenders,
     ],
   );
 }

@@ -36,7 +36,7 @@ const resolved: ResolveConfigurationResponse = {
   },
   channelAccount: undefined,
   settings: {
-    ...{ contactsPerRequestMax: 100, requestsPerHourMax: 30_000, strict2020: false },
+    ...{ contactsPerRequestMax: 100, requestsPerHourMax: 30_000, strict2020: false, spreadSenders: false },
     ...{ revision: 1, updateTime: undefined },
   },
   blockers: [],

@@ -8,6 +8,15 @@ const SECRETS = {
   'api-key-secret-file': 'a file with its secret',
 };
 
+const LIMITS = {
+  rate: 'segments a second of all its senders together; 0 for no limit',
+  'per-day': 'messages in any 24 hours of all its senders together; 0 for no limit',
+};
+
+function limitsOf(options: Options): Pick<ChannelAccount, 'segmentsPerSecond' | 'messagesPerDay'> {
+  return { segmentsPerSecond: numberOf(options.rate), messagesPerDay: numberOf(options['per-day']) };
+}
+
 async function credentialsOf(options: Options): Promise<Credentials> {
   const value = {
     authToken: await fileText(options['auth-token-file']),
@@ -30,6 +39,7 @@ export const ACCOUNT: Noun = {
         'account-sid!': "the account's id at Twilio",
         ...SECRETS,
         'api-base-url': 'where a server compatible with Twilio answers',
+        ...LIMITS,
         ...REQUEST_ID,
       },
       run: async ({ configuration }, options) =>
@@ -40,6 +50,7 @@ export const ACCOUNT: Noun = {
             provider: Provider.TWILIO,
             providerAccountId: options['account-sid'] ?? '',
             apiBaseUrl: options['api-base-url'] ?? '',
+            ...limitsOf(options),
           }),
           credentials: await credentialsOf(options),
         }),
@@ -58,17 +69,27 @@ export const ACCOUNT: Noun = {
     },
     {
       verb: 'update',
-      text: 'change the name or address of a channel account',
+      text: 'change the name, address or limits of a channel account',
       takesId: true,
-      options: { name: 'a name for people', 'api-base-url': 'where a server compatible with Twilio answers' },
+      options: {
+        name: 'a name for people',
+        'api-base-url': 'where a server compatible with Twilio answers',
+        ...LIMITS,
+      },
       run: ({ configuration }, options, id) =>
         configuration.updateChannelAccount({
           channelAccount: ChannelAccount.fromPartial({
             id,
             displayName: options.name ?? '',
             apiBaseUrl: options['api-base-url'] ?? '',
+            ...limitsOf(options),
           }),
-          updateMask: maskOf(options, { name: 'display_name', 'api-base-url': 'api_base_url' }),
+          updateMask: maskOf(options, {
+            name: 'display_name',
+            'api-base-url': 'api_base_url',
+            rate: 'segments_per_second',
+            'per-day': 'messages_per_day',
+          }),
         }),
     },
     {

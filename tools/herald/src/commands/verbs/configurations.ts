@@ -85,11 +85,12 @@ export const ORGANISATION: Noun = {
     },
     {
       verb: 'set',
-      text: "change the organisation's settings; raising a limit needs the scope operator",
+      text: "change the organisation's settings; raising a limit or spreading senders needs the scope operator",
       options: {
         'requests-per-hour': 'requests in any 3,600 seconds',
         'contacts-per-request': 'contacts in a request',
         'strict-2020': 'true or false: whether every contact needs a customer and a case name',
+        'spread-senders': 'true or false: whether each sender has a shard of its own',
       },
       run: ({ configuration }, options) =>
         configuration.updateOrganizationSettings({
@@ -97,11 +98,13 @@ export const ORGANISATION: Noun = {
             requestsPerHourMax: numberOf(options['requests-per-hour']),
             contactsPerRequestMax: numberOf(options['contacts-per-request']),
             strict2020: choiceOf(options['strict-2020'], ['true', 'false']) === 'true',
+            spreadSenders: choiceOf(options['spread-senders'], ['true', 'false']) === 'true',
           }),
           updateMask: maskOf(options, {
             'requests-per-hour': 'requests_per_hour_max',
             'contacts-per-request': 'contacts_per_request_max',
             'strict-2020': 'strict_2020',
+            'spread-senders': 'spread_senders',
           }),
         }),
     },

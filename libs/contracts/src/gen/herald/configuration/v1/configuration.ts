@@ -174,7 +174,13 @@ export interface ChannelAccount {
     | Date
     | undefined;
   /** When the account last changed. Output only. */
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** How many segments all its senders together may send in a second, such as the rate of a campaign; 0 means no limit. */
+  segmentsPerSecond: number;
+  /** How many messages all its senders together may send in any 24 hours; 0 means no limit. */
+  messagesPerDay: number;
 }
 
 /** Where an account stands. */
@@ -825,7 +831,11 @@ export interface OrganizationSettings {
   /** Counts the changes, from 0. Output only. */
   revision: number;
   /** When the settings last changed; absent while they are the defaults. Output only. */
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** Whether each sender has a shard of its own, for an organisation too large for one; changing it needs the scope operator. */
+  spreadSenders: boolean;
 }
 
 /** Asks for a new account. */
@@ -880,7 +890,7 @@ export interface UpdateChannelAccountRequest {
   channelAccount:
     | ChannelAccount
     | undefined;
-  /** What to change: display_name, api_base_url. Empty means all that are set. */
+  /** What to change: display_name, api_base_url, segments_per_second, messages_per_day. Empty means all that are set. */
   updateMask: string[] | undefined;
 }
 
@@ -1200,7 +1210,10 @@ export interface UpdateOrganizationSettingsRequest {
   settings:
     | OrganizationSettings
     | undefined;
-  /** What to change: contacts_per_request_max, requests_per_hour_max, strict_2020. Empty means all that are set. */
+  /**
+   * What to change: contacts_per_request_max, requests_per_hour_max, strict_2020, spread_senders. Empty means all that are
+   * set.
+   */
   updateMask: string[] | undefined;
 }
 
@@ -1325,6 +1338,8 @@ function createBaseChannelAccount(): ChannelAccount {
     credentialVersion: 0,
     createTime: undefined,
     updateTime: undefined,
+    segmentsPerSecond: 0,
+    messagesPerDay: 0,
   };
 }
 
@@ -1368,6 +1383,12 @@ export const ChannelAccount: MessageFns<ChannelAccount> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(106).fork()).join();
+    }
+    if (message.segmentsPerSecond !== 0) {
+      writer.uint32(113).double(message.segmentsPerSecond);
+    }
+    if (message.messagesPerDay !== 0) {
+      writer.uint32(120).int32(message.messagesPerDay);
     }
     return writer;
   },
@@ -1489,6 +1510,22 @@ export const ChannelAccount: MessageFns<ChannelAccount> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.segmentsPerSecond = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.messagesPerDay = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1556,6 +1593,16 @@ export const ChannelAccount: MessageFns<ChannelAccount> = {
         : isSet(object.update_time)
         ? fromJsonTimestamp(object.update_time)
         : undefined,
+      segmentsPerSecond: isSet(object.segmentsPerSecond)
+        ? globalThis.Number(object.segmentsPerSecond)
+        : isSet(object.segments_per_second)
+        ? globalThis.Number(object.segments_per_second)
+        : 0,
+      messagesPerDay: isSet(object.messagesPerDay)
+        ? globalThis.Number(object.messagesPerDay)
+        : isSet(object.messages_per_day)
+        ? globalThis.Number(object.messages_per_day)
+        : 0,
     };
   },
 
@@ -1600,6 +1647,12 @@ export const ChannelAccount: MessageFns<ChannelAccount> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = message.updateTime.toISOString();
     }
+    if (message.segmentsPerSecond !== 0) {
+      obj.segmentsPerSecond = floatToJson(message.segmentsPerSecond);
+    }
+    if (message.messagesPerDay !== 0) {
+      obj.messagesPerDay = Math.round(message.messagesPerDay);
+    }
     return obj;
   },
 
@@ -1621,6 +1674,8 @@ export const ChannelAccount: MessageFns<ChannelAccount> = {
     message.credentialVersion = object.credentialVersion ?? 0;
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
+    message.segmentsPerSecond = object.segmentsPerSecond ?? 0;
+    message.messagesPerDay = object.messagesPerDay ?? 0;
     return message;
   },
 };
@@ -3142,7 +3197,14 @@ export const Flow_ContactMappingEntry: MessageFns<Flow_ContactMappingEntry> = {
 };
 
 function createBaseOrganizationSettings(): OrganizationSettings {
-  return { contactsPerRequestMax: 0, requestsPerHourMax: 0, strict2020: false, revision: 0, updateTime: undefined };
+  return {
+    contactsPerRequestMax: 0,
+    requestsPerHourMax: 0,
+    strict2020: false,
+    revision: 0,
+    updateTime: undefined,
+    spreadSenders: false,
+  };
 }
 
 export const OrganizationSettings: MessageFns<OrganizationSettings> = {
@@ -3161,6 +3223,9 @@ export const OrganizationSettings: MessageFns<OrganizationSettings> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(42).fork()).join();
+    }
+    if (message.spreadSenders !== false) {
+      writer.uint32(48).bool(message.spreadSenders);
     }
     return writer;
   },
@@ -3218,6 +3283,14 @@ export const OrganizationSettings: MessageFns<OrganizationSettings> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.spreadSenders = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3253,6 +3326,11 @@ export const OrganizationSettings: MessageFns<OrganizationSettings> = {
         : isSet(object.update_time)
         ? fromJsonTimestamp(object.update_time)
         : undefined,
+      spreadSenders: isSet(object.spreadSenders)
+        ? globalThis.Boolean(object.spreadSenders)
+        : isSet(object.spread_senders)
+        ? globalThis.Boolean(object.spread_senders)
+        : false,
     };
   },
 
@@ -3273,6 +3351,9 @@ export const OrganizationSettings: MessageFns<OrganizationSettings> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = message.updateTime.toISOString();
     }
+    if (message.spreadSenders !== false) {
+      obj.spreadSenders = message.spreadSenders;
+    }
     return obj;
   },
 
@@ -3286,6 +3367,7 @@ export const OrganizationSettings: MessageFns<OrganizationSettings> = {
     message.strict2020 = object.strict2020 ?? false;
     message.revision = object.revision ?? 0;
     message.updateTime = object.updateTime ?? undefined;
+    message.spreadSenders = object.spreadSenders ?? false;
     return message;
   },
 };
@@ -8711,7 +8793,7 @@ export const ConfigurationServiceService = {
       Buffer.from(ListChannelAccountsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListChannelAccountsResponse => ListChannelAccountsResponse.decode(value),
   },
-  /** Changes an account's name or address. */
+  /** Changes an account's name, address or limits. */
   updateChannelAccount: {
     path: "/herald.configuration.v1.ConfigurationService/UpdateChannelAccount" as const,
     requestStream: false as const,
@@ -8991,7 +9073,7 @@ export const ConfigurationServiceService = {
     responseDeserialize: (value: Buffer): GetOrganizationSettingsResponse =>
       GetOrganizationSettingsResponse.decode(value),
   },
-  /** Changes the organisation's settings; raising a limit over its default needs the scope operator. */
+  /** Changes the organisation's settings; raising a limit over its default, or spreading senders, needs the scope operator. */
   updateOrganizationSettings: {
     path: "/herald.configuration.v1.ConfigurationService/UpdateOrganizationSettings" as const,
     requestStream: false as const,
@@ -9077,7 +9159,7 @@ export interface ConfigurationServiceServer extends UntypedServiceImplementation
   getChannelAccount: handleUnaryCall<GetChannelAccountRequest, GetChannelAccountResponse>;
   /** Lists the organisation's accounts, newest first. */
   listChannelAccounts: handleUnaryCall<ListChannelAccountsRequest, ListChannelAccountsResponse>;
-  /** Changes an account's name or address. */
+  /** Changes an account's name, address or limits. */
   updateChannelAccount: handleUnaryCall<UpdateChannelAccountRequest, UpdateChannelAccountResponse>;
   /** Asks the provider whether the credentials hold, and moves the account to VALID or INVALID. */
   validateChannelAccount: handleUnaryCall<ValidateChannelAccountRequest, ValidateChannelAccountResponse>;
@@ -9132,7 +9214,7 @@ export interface ConfigurationServiceServer extends UntypedServiceImplementation
   deactivateFlow: handleUnaryCall<DeactivateFlowRequest, DeactivateFlowResponse>;
   /** Returns the organisation's settings; defaults where nothing was set. */
   getOrganizationSettings: handleUnaryCall<GetOrganizationSettingsRequest, GetOrganizationSettingsResponse>;
-  /** Changes the organisation's settings; raising a limit over its default needs the scope operator. */
+  /** Changes the organisation's settings; raising a limit over its default, or spreading senders, needs the scope operator. */
   updateOrganizationSettings: handleUnaryCall<UpdateOrganizationSettingsRequest, UpdateOrganizationSettingsResponse>;
   /** Returns all that a send is pinned to, in one answer. For services alone. */
   resolveConfiguration: handleUnaryCall<ResolveConfigurationRequest, ResolveConfigurationResponse>;
@@ -9198,7 +9280,7 @@ export interface ConfigurationServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListChannelAccountsResponse) => void,
   ): ClientUnaryCall;
-  /** Changes an account's name or address. */
+  /** Changes an account's name, address or limits. */
   updateChannelAccount(
     request: UpdateChannelAccountRequest,
     callback: (error: ServiceError | null, response: UpdateChannelAccountResponse) => void,
@@ -9566,7 +9648,7 @@ export interface ConfigurationServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetOrganizationSettingsResponse) => void,
   ): ClientUnaryCall;
-  /** Changes the organisation's settings; raising a limit over its default needs the scope operator. */
+  /** Changes the organisation's settings; raising a limit over its default, or spreading senders, needs the scope operator. */
   updateOrganizationSettings(
     request: UpdateOrganizationSettingsRequest,
     callback: (error: ServiceError | null, response: UpdateOrganizationSettingsResponse) => void,
