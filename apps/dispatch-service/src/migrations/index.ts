@@ -2,6 +2,7 @@ import type { Migration } from '@herald/postgres';
 import { ledger } from './0001-ledger';
 import { audit } from './0002-audit';
 import { queue } from './0008-queue';
+import { shardingAndCaps } from './0009-sharding-and-caps';
 
 /** Dispatch's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [ledger, audit, queue];
+export const migrations: readonly Migration[] = [ledger, audit, queue, shardingAndCaps];
