@@ -7,8 +7,8 @@ import type { OutboxEvent } from '@herald/postgres';
 export interface EventDeps {
   newId(): string;
   now(): Date;
-  /** The shard that owns an organisation's messages. */
-  shardOf(org: string): number;
+  /** The shard of a key: of an organisation's id, or of `organisation/channel` where its senders are spread. */
+  shardOf(key: string): number;
 }
 
 /** Records of herald.message.v1 hold at most so many messages. */
@@ -30,12 +30,13 @@ export interface ReadyBatch {
   id: string;
   channelId: string;
   priority: number;
+  shard: number;
   readyAt: Date;
 }
 
 /** The announcement that a batch can be sent; it goes to the partition of the batch's shard, whatever its key. */
-export function batchReady(batch: ReadyBatch, { newId, now, shardOf }: EventDeps): OutboxEvent {
-  const shard = shardOf(batch.org);
+export function batchReady(batch: ReadyBatch, { newId, now }: EventDeps): OutboxEvent {
+  const { shard } = batch;
   const payload = BatchReady.encode({
     orgId: batch.org,
     batchId: batch.id,

@@ -36,7 +36,7 @@ export interface DispatchConfig {
   templateUrl: string;
   /** `host:port` of configuration-service. */
   configurationUrl: string;
-  /** Fixed at installation: an organisation's shard must not change under its open batches. */
+  /** Fixed at installation: the shard of an organisation or sender must not change under its open batches. */
   shards: number;
   /** Names this process in the leases it holds. */
   instance: string;
@@ -58,7 +58,7 @@ interface Ports {
 export async function start(config: DispatchConfig, { bus, clock }: Ports): Promise<Running & { port: number }> {
   const parts = startInOrder();
   const monotonicMs = () => clock.monotonicMs();
-  const shardOf = (org: string) => partitionOf(org, config.shards);
+  const shardOf = (key: string) => partitionOf(key, config.shards);
   const events: EventDeps = { newId, now: () => clock.now(), shardOf };
   const database = await parts.add(async () => {
     const opened = await openDatabase({ ...config.database, service: SERVICE, migrations });

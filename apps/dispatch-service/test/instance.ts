@@ -38,6 +38,8 @@ export async function acceptAll({ statusCallbackUrl }: OutgoingMessage): Promise
 /** What a spec may choose about an instance. */
 export interface InstanceChoice {
   name?: string;
+  /** The shards that it wants; that of the ledger's requests if left out. */
+  shards?: readonly number[];
   database?: Database;
   provider?: ProviderThatCounts;
   senders?: Partial<Senders>;
@@ -74,7 +76,7 @@ export async function startInstance(ledger: TestLedger, choice: InstanceChoice =
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
   const leases = holdLeases({ database, instance: name, takeOver: false, monotonicMs, onError });
-  leases.want([SHARD]);
+  leases.want(choice.shards ?? [SHARD]);
   const recorded = { ...recorder({ ...deps, database, onError, onFlushed: () => {} }), ...choice.recorder };
   const dispatcher = startDispatcher({
     ...{ ...deps, database, leases, monotonicMs, onError, channel: provider, recorder: recorded },

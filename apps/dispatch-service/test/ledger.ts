@@ -1,3 +1,4 @@
+import { partitionOf } from '@herald/bus';
 import { newId } from '@herald/service';
 import type { Tx } from '@herald/postgres';
 import { testDatabase, type TestDatabase } from '@herald/testing';
@@ -10,7 +11,12 @@ export const ORG = '0190a000-0000-7000-8000-000000000001';
 export const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';
 export const SHARD = 3;
 
-export const deps: EventDeps = { newId, now: () => new Date(), shardOf: () => SHARD };
+/** Organisations have the one shard of most specs; a sender that is spread has one of the eight after it. */
+export const deps: EventDeps = {
+  newId,
+  now: () => new Date(),
+  shardOf: (key) => (key.includes('/') ? SHARD + 1 + partitionOf(key, 8) : SHARD),
+};
 
 /** What a spec may choose about the request it begins with. */
 export interface RequestChoice {
@@ -23,6 +29,8 @@ export interface RequestChoice {
   channelAccountId?: string;
   readyAt?: Date;
   validForMs?: number;
+  /** The shard that is wanted for its batch. */
+  wantedShard?: number;
 }
 
 /** A request in the ledger, and the ids that belong to it. */
@@ -40,7 +48,7 @@ export interface TestLedger extends TestDatabase {
   /** Stores a request as accepting does. */
   accept(choice?: RequestChoice): Promise<StoredRequest>;
   /** Holds the shard's lease, under a new epoch. */
-  lease(owner?: string): Promise<string>;
+  lease(owner?: string, shard?: number): Promise<string>;
   /** Claims a slice, and fails the spec where there is none. */
   claim(request: StoredRequest, epoch: string, segmentsPerSecond?: number): Promise<ClaimedSlice>;
   /** The states of a request's messages in the order of its contacts. */
@@ -65,9 +73,9 @@ export async function testLedger(): Promise<TestLedger> {
   return {
     ...test,
     accept: (choice = {}) => accept(test, choice),
-    lease: async (owner = 'spec') => {
+    lease: async (owner = 'spec', shard = SHARD) => {
       const [row] = await test.asOwner<{ epoch: string }>(
-        `insert into lease (shard, owner, epoch, until) values (${SHARD}, '${owner}', 1, clock_timestamp() + interval '1 minute')
+        `insert into lease (shard, owner, epoch, until) values (${shard}, '${owner}', 1, clock_timestamp() + interval '1 minute')
          on conflict (shard) do update set owner = '${owner}', epoch = lease.epoch + 1, until = excluded.until
          returning epoch`,
       );
@@ -95,17 +103,14 @@ export async function testLedger(): Promise<TestLedger> {
   };
 }
 
+const USUAL = {
+  ...{ org: ORG, messages: 3, skipped: 0, refused: 0, segments: 1 },
+  ...{ wantedShard: SHARD, validForMs: 3_600_000 },
+};
+
 async function accept(test: TestDatabase, choice: RequestChoice): Promise<StoredRequest> {
-  const {
-    org = ORG,
-    messages = 3,
-    skipped = 0,
-    refused = 0,
-    segments = 1,
-    channelId = newId(),
-    channelAccountId = newId(),
-    validForMs = 3_600_000,
-  } = choice;
+  const { org, messages, skipped, refused, segments, wantedShard, validForMs } = { ...USUAL, ...choice };
+  const { channelId = newId(), channelAccountId = newId() } = choice;
   const now = new Date();
   const refusedByReason: Record<string, number> = refused > 0 ? { ADDRESS_INVALID: refused } : {};
   const request: NewRequest = {
@@ -133,7 +138,8 @@ async function accept(test: TestDatabase, choice: RequestChoice): Promise<Stored
   const withheld = Array.from({ length: skipped }, (_, index) => ({
     ...{ ...base, kind: 'skipped' as const, index: messages + index, messageId: newId(), reason: 'OPTED_OUT' as const },
   }));
-  const batch = { id: newId(), shard: SHARD, priority: 0, readyAt: choice.readyAt ?? now, traceparent: undefined };
+  const shards = { wantedShard, orgShard: SHARD };
+  const batch = { id: newId(), ...shards, priority: 0, readyAt: choice.readyAt ?? now, traceparent: undefined };
   await test.database.transaction(org, async (tx: Tx) => {
     await insertRequest(tx, request);
     await insertSkipped(tx, request, withheld);

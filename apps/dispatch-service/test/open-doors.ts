@@ -86,7 +86,7 @@ export function resolvedConfiguration(changes: Partial<ResolvedConfiguration> = 
     },
     ...{ templateId: randomUUID(), templateVersion: 3, channelId: randomUUID(), channelAccountId: randomUUID() },
     ...{ deliveryGuarantee: 'AT_MOST_ONCE', purpose: 'TRANSACTIONAL', validForMs: undefined },
-    ...{ contactsPerRequestMax: 100, requestsPerHourMax: 30_000 },
+    ...{ contactsPerRequestMax: 100, requestsPerHourMax: 30_000, spreadSenders: false },
     ...changes,
   };
 }

@@ -14,6 +14,7 @@ import {
   type Dispatch,
   type OpenDoors,
 } from '../../test/open-doors';
+import { deps, SHARD } from '../../test/ledger';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -113,7 +114,33 @@ describe('SendOutboundMessages', () => {
     });
   });
 
+  it('gives each sender a shard of its own where senders are spread, and tells its owner', async () => {
+    const placed = async (channelId: string, spreadSenders: boolean) => {
+      doors.configuration.resolved = resolvedConfiguration({ channelId, spreadSenders });
+      await dispatch.sendOutboundMessages(requestOf([contactOf()]));
+      const [batch] = await doors.ledger.asOwner<{ shard: number; partition: number }>(
+        `select batch.shard, outbox.partition
+           from batch, lateral (select partition from outbox order by id desc limit 1) as outbox
+          where channel_id = $1 order by batch.id desc limit 1`,
+        [channelId],
+      );
+      return batch;
+    };
+    const shards = new Set<number>();
+    for (let senders = 0; senders < 8; senders += 1) {
+      const channelId = newId();
+      const shard = deps.shardOf(`${org}/${channelId}`);
+      expect(await placed(channelId, true)).toEqual({ shard, partition: shard });
+      shards.add(shard);
+    }
+    expect(shards.size).toBeGreaterThan(1);
+    expect(await placed(newId(), false)).toEqual({ shard: SHARD, partition: SHARD });
+  });
+
   it('accepts a hundred contacts with as many statements as one', async () => {
+    await dispatch.sendOutboundMessages(requestOf([contactOf()]));
+    // The first request of a sender gave it its shard.
+    statements = 0;
     await dispatch.sendOutboundMessages(requestOf([contactOf()]));
     const forOne = statements;
     statements = 0;

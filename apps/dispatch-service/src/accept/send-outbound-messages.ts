@@ -102,7 +102,8 @@ async function accept(
   const request = requestOf(deps.newId(), { command, configuration }, { createdAt, planned });
   const response = deps.encode({ request, planned });
   if (!(await claimRequestId(tx, command.key, { requestHash: command.requestHash, response }))) return undefined;
-  await store(tx, deps, { request, planned, readyAt: command.readyAt ?? createdAt });
+  const { spreadSenders } = configuration;
+  await store(tx, deps, { request, planned, readyAt: command.readyAt ?? createdAt, spreadSenders });
   // From here on the organisation's requests follow one another: its log first, and last the quota, as short as can be.
   await auditAcceptance(tx, act, { request, planned });
   await spendQuota(tx, request.org, configuration.requestsPerHourMax);
@@ -157,7 +158,11 @@ function requestOf(
 }
 
 /** Writes the request, its messages as one batch, and the batch's announcement. */
-async function store(tx: Tx, deps: AcceptDeps, { request, planned, readyAt }: Acceptance & { readyAt: Date }) {
+async function store(
+  tx: Tx,
+  deps: AcceptDeps,
+  { request, planned, readyAt, spreadSenders }: Acceptance & { readyAt: Date; spreadSenders: boolean },
+) {
   await insertRequest(tx, request);
   await insertSkipped(
     tx,
@@ -167,8 +172,10 @@ async function store(tx: Tx, deps: AcceptDeps, { request, planned, readyAt }: Ac
   const accepted = planned.filter((contact): contact is AcceptedContact => contact.kind === 'accepted');
   if (accepted.length === 0) return;
   const { org, channelId } = request;
-  const traceparent = deps.currentTraceparent();
-  const batch = { id: deps.newId(), shard: deps.shardOf(org), priority: 0, readyAt, traceparent };
-  await insertBatch(tx, request, batch, accepted);
-  await appendOutbox(tx, [batchReady({ ...batch, org, channelId }, deps)]);
+  const orgShard = deps.shardOf(org);
+  const wantedShard = spreadSenders ? deps.shardOf(`${org}/${channelId}`) : orgShard;
+  const ready = { id: deps.newId(), priority: 0, readyAt };
+  const batch = { ...ready, wantedShard, orgShard, traceparent: deps.currentTraceparent() };
+  const shard = await insertBatch(tx, request, batch, accepted);
+  await appendOutbox(tx, [batchReady({ ...ready, org, channelId, shard }, deps)]);
 }

@@ -1,5 +1,6 @@
-import { execute, sql, type Tx } from '@herald/postgres';
+import { execute, maybe, single, sql, type Tx } from '@herald/postgres';
 import type { AcceptedContact, SkippedContact } from './plan-contacts';
+import { settleShard } from './sender-shard';
 
 /** A request as it is stored: what was asked, what it was pinned to, and how many of its contacts were refused. */
 export interface NewRequest {
@@ -58,18 +59,29 @@ const insertRequestStatement = sql.prepared(
 /** The one batch of a request: all its messages share sender, priority, guarantee and the time they are ready. */
 export interface NewBatch {
   id: string;
-  shard: number;
+  /** Where it is to go, and the shard of its organisation. */
+  wantedShard: number;
+  orgShard: number;
   priority: number;
   readyAt: Date;
   traceparent: string | undefined;
 }
 
-const insertBatchStatement = sql.prepared(
+// On the sender's shard, which stays what it is until the transaction ends, if that is the one that is wanted or has
+// batches of the sender that are open; nowhere, where the shard is to be settled first.
+const insertBatchStatement = sql.prepared<{ shard: number }>(
   'batch_insert',
   `insert into batch
      (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
       size, first_id, last_id, traceparent, created_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+   select $1, $2, place.shard, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+     from (select shard from sender where org_id = $1 and channel_id = $4 for key share) as place
+    where place.shard = $3
+       or exists (
+            select 1 from batch open
+             where open.shard = place.shard and open.org_id = $1 and open.channel_id = $4
+               and open.claimed_to < open.size and open.cancelled_at is null)
+   returning shard`,
 );
 
 const insertMessagesStatement = sql.prepared(
@@ -89,30 +101,18 @@ const insertBodiesStatement = sql.prepared(
      from unnest($2::uuid[], $3::text[], $4::text[]) as b (id, to_address, body)`,
 );
 
-/** Stores the accepted contacts as one batch of messages with their bodies; at least one contact. Positions follow the contacts' order. */
+/**
+ * Stores the accepted contacts as one batch of messages with their bodies; at least one contact. Positions follow the
+ * contacts' order. Returns the shard of the batch.
+ */
 export async function insertBatch(
   tx: Tx,
   request: NewRequest,
   batch: NewBatch,
   contacts: readonly AcceptedContact[],
-): Promise<void> {
+): Promise<number> {
   const ids = contacts.map((contact) => contact.messageId);
-  await insertBatchStatement(tx, [
-    request.org,
-    batch.id,
-    batch.shard,
-    request.channelId,
-    request.channelAccountId,
-    batch.priority,
-    request.deliveryGuarantee,
-    batch.readyAt,
-    request.expiresAt,
-    contacts.length,
-    ids[0],
-    ids[ids.length - 1],
-    batch.traceparent ?? null,
-    request.createdAt,
-  ]);
+  const shard = await placeBatch(tx, request, batch, ids);
   await insertMessagesStatement(tx, [
     request.org,
     request.id,
@@ -130,6 +130,21 @@ export async function insertBatch(
     contacts.map((contact) => contact.address),
     contacts.map((contact) => contact.body),
   ]);
+  return shard;
+}
+
+async function placeBatch(tx: Tx, request: NewRequest, batch: NewBatch, ids: readonly string[]): Promise<number> {
+  const { org, channelId } = request;
+  const insertOn = (shard: number) =>
+    insertBatchStatement(tx, [
+      ...[org, batch.id, shard, channelId, request.channelAccountId, batch.priority, request.deliveryGuarantee],
+      ...[batch.readyAt, request.expiresAt, ids.length, ids[0], ids[ids.length - 1], batch.traceparent ?? null],
+      request.createdAt,
+    ]);
+  const placed = maybe(await insertOn(batch.wantedShard));
+  if (placed) return placed.shard;
+  const { wantedShard: wanted, orgShard } = batch;
+  return single(await insertOn(await settleShard(tx, { org, channelId, wanted, orgShard }))).shard;
 }
 
 /** Stores the skipped contacts: rows of the ledger without a batch, an address or a text. */

@@ -147,6 +147,7 @@ function combine(
     validForMs: validFor ? validFor.seconds * 1000 + validFor.nanos / 1e6 : undefined,
     contactsPerRequestMax: settings.contactsPerRequestMax,
     requestsPerHourMax: settings.requestsPerHourMax,
+    spreadSenders: settings.spreadSenders,
   };
 }
 

@@ -12,4 +12,6 @@ export interface ResolvedConfiguration extends PlanSettings {
   validForMs: number | undefined;
   contactsPerRequestMax: number;
   requestsPerHourMax: number;
+  /** Whether each sender of the organisation has a shard of its own. */
+  spreadSenders: boolean;
 }

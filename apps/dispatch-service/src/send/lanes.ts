@@ -41,12 +41,15 @@ export interface Lanes {
   drop(lane: Lane): void;
 }
 
-/** Keeps batches apart by organisation, sender and priority, so that none waits behind another's. */
+/**
+ * Keeps batches apart by organisation, sender and priority, so that none waits behind another's, and by shard: what a
+ * sender that moved has on its new shard is claimed under that lease.
+ */
 export function makeLanes(): Lanes {
   const lanes = new Map<string, Lane & { put(batch: WaitingBatch): boolean }>();
   return {
     add: (batch) => {
-      const key = `${batch.org}/${batch.channelId}/${batch.priority}`;
+      const key = `${batch.shard}/${batch.org}/${batch.channelId}/${batch.priority}`;
       const known = lanes.get(key);
       if (known) return known.put(batch) ? { lane: known, isNew: false } : undefined;
       if (lanes.size >= LANES_MAX) return undefined;

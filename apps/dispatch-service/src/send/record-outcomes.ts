@@ -105,8 +105,8 @@ async function moveToNewBatch(tx: Tx, deps: EventDeps, outcomes: readonly SentOu
     const state = batch.isTooLate ? 'EXPIRED' : 'QUEUED';
     return { ...row, org, state, providerCode: null };
   });
-  const ready = { org, id: newBatchId, channelId: batch.channelId, priority: batch.priority, readyAt: batch.readyAt };
-  await appendOutbox(tx, [...messageChanges(changes, deps), ...(batch.isTooLate ? [] : [batchReady(ready, deps)])]);
+  const ready = batch.isTooLate ? [] : [batchReady({ ...batch, org, id: newBatchId }, deps)];
+  await appendOutbox(tx, [...messageChanges(changes, deps), ...ready]);
 }
 
 /**
@@ -124,23 +124,30 @@ function waitOf({ message, outcome }: SentOutcome): number {
 interface FollowingBatch {
   channelId: string;
   priority: number;
+  shard: number;
   readyAt: Date;
   isTooLate: boolean;
 }
 
-/** A batch that would be ready only after its expiry is closed from the start. */
+/**
+ * A batch that would be ready only after its expiry is closed from the start. It goes where its sender's batches go by
+ * now, under the lock that keeps them there: while it was sent the sender may have moved.
+ */
 const insertFollowingBatch = sql.prepared<FollowingBatch>(
   'batch_follow',
   `insert into batch
      (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
       size, claimed_to, first_id, last_id, traceparent, created_at)
-   select org_id, $3, shard, channel_id, channel_account_id, priority, delivery_guarantee,
+   select org_id, $3, coalesce((
+            select sender.shard from sender
+             where sender.org_id = batch.org_id and sender.channel_id = batch.channel_id
+               for key share), shard), channel_id, channel_account_id, priority, delivery_guarantee,
           ledger_now() + make_interval(secs => $4), expires_at, $5,
           case when ledger_now() + make_interval(secs => $4) >= expires_at then $5 else 0 end, $6, $7, traceparent,
           ledger_now()
      from batch
     where org_id = $1 and id = $2
-   returning channel_id as "channelId", priority, ready_at as "readyAt", ready_at >= expires_at as "isTooLate"`,
+   returning channel_id as "channelId", priority, shard, ready_at as "readyAt", ready_at >= expires_at as "isTooLate"`,
 );
 
 const moveMessages = sql.prepared<{ messageId: string; requestId: string; version: number; reason: string | null }>(
