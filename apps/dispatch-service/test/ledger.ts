@@ -97,7 +97,8 @@ export async function testLedger(): Promise<TestLedger> {
     },
     clear: async () => {
       await test.asOwner(
-        'truncate outbound_request, batch, slice, message, message_body, provider_ref, sender, outbox, idempotency',
+        `truncate outbound_request, batch, slice, message, message_body, provider_ref, sender, account_pace, account_hour,
+           outbox, idempotency`,
       );
     },
   };

@@ -1,5 +1,6 @@
 import { sql, type Tx } from '@herald/postgres';
 import type { EventDeps } from '../events';
+import { payAccount, segmentsOfClaim, turnAtAccount, type AccountCaps } from './account-caps';
 import { expireRest } from './expire';
 import { holdLease, type Lease } from './lease';
 
@@ -22,6 +23,8 @@ export interface ClaimRequest extends Lease {
   batchIds: readonly string[];
   /** The pace of the sender. */
   segmentsPerSecond: number;
+  /** The limits of its account, if it has any. */
+  caps?: AccountCaps | undefined;
   /** How many messages to claim at most, of all batches together. */
   messagesMax: number;
 }
@@ -70,14 +73,15 @@ export type Claim =
 /**
  * Claims the next messages of a sender's batches, in one transaction. The lease row is locked for share, so that a
  * take-over waits and then finds the slices; `claimed_to` moves under the batch's row lock, which alone makes a send at
- * most once. Batches are locked before the sender, and in the order of their ids, here and wherever several are.
+ * most once. Batches are locked before the sender, and in the order of their ids, here and wherever several are; the
+ * account is locked last.
  *
  * Crash before the commit: nothing was claimed. After: the slices stand, and whoever owns the shard next marks what has
  * no outcome as unknown.
  */
 export async function claim(tx: Tx, deps: EventDeps, request: ClaimRequest): Promise<Claim> {
   if (!(await holdLease(tx, request))) return { kind: 'lost' };
-  const budget = request.segmentsPerSecond * CLAIM_SECONDS;
+  const budget = segmentsOfClaim(request, CLAIM_SECONDS);
   // A message has a segment at least, and a batch a message.
   const messagesMax = Math.max(1, Math.floor(Math.min(request.messagesMax, budget)));
   const batchIds = request.batchIds.slice(0, Math.min(CLAIM_BATCHES_MAX, messagesMax));
@@ -96,15 +100,23 @@ export async function claim(tx: Tx, deps: EventDeps, request: ClaimRequest): Pro
   const busyMs = await lockSender(tx, request);
   if (busyMs > CLAIM_AHEAD_MS) return { ...visited, nextInMs: busyMs - CLAIM_AHEAD_MS };
 
-  const parts = await nextParts(tx, request.org, { open, budget, messagesMax });
-  const segments = sum(parts.flatMap(({ messages }) => messages.map((message) => message.segments)));
-  await handOut(tx, request, { parts, seconds: segments / request.segmentsPerSecond });
+  const turn = await turnAtAccount(tx, request, busyMs);
+  if (turn.kind === 'wait') return { ...visited, nextInMs: turn.ms };
+
+  const { startsInMs } = turn;
+  const most = Math.min(messagesMax, turn.messagesMax);
+  const parts = await nextParts(tx, request.org, { open, budget, messagesMax: most });
+  const messages = parts.flatMap((part) => part.messages);
+  const segments = sum(messages.map((message) => message.segments));
+  await handOut(tx, request, { parts, startsInMs, seconds: segments / request.segmentsPerSecond });
+  await payAccount(tx, request, { startsInMs, segments, messages: messages.length });
   const finished = parts.filter(({ batch, hi }) => hi === batch.size).map(({ batch }) => batch.batchId);
   return {
     ...visited,
-    slices: asSlices(request, { parts, busyMs }),
+    slices: asSlices(request, { parts, startsInMs }),
     gone: [...visited.gone, ...finished],
-    nextInMs: segments === 0 ? 0 : Math.max(0, busyMs + (segments / request.segmentsPerSecond) * 1000 - CLAIM_AHEAD_MS),
+    nextInMs:
+      segments === 0 ? 0 : Math.max(0, startsInMs + (segments / request.segmentsPerSecond) * 1000 - CLAIM_AHEAD_MS),
   };
 }
 
@@ -181,22 +193,22 @@ function withinBudget(messages: readonly NextMessage[], segmentsMax: number): Ne
 async function handOut(
   tx: Tx,
   { org, channelId, shard, epoch }: ClaimRequest,
-  { parts, seconds }: { parts: readonly Part[]; seconds: number },
+  { parts, startsInMs, seconds }: { parts: readonly Part[]; startsInMs: number; seconds: number },
 ): Promise<void> {
   await moveClaims(tx, [org, parts.map(({ batch }) => batch.batchId), parts.map(({ hi }) => hi)]);
   const sent = parts.filter(({ messages }) => messages.length > 0);
   if (sent.length === 0) return;
   await payAndSlice(tx, [
-    ...[org, channelId, seconds, shard, epoch, SEND_WINDOW_MS / 1000],
+    ...[org, channelId, startsInMs / 1000, seconds, shard, epoch, SEND_WINDOW_MS / 1000],
     ...[sent.map(({ batch }) => batch.batchId), sent.map(({ batch }) => batch.claimedTo + 1), sent.map(({ hi }) => hi)],
   ]);
 }
 
 function asSlices(
   { org, channelId, segmentsPerSecond }: ClaimRequest,
-  { parts, busyMs }: { parts: readonly Part[]; busyMs: number },
+  { parts, startsInMs: firstStartsInMs }: { parts: readonly Part[]; startsInMs: number },
 ): ClaimedSlice[] {
-  let startsInMs = busyMs;
+  let startsInMs = firstStartsInMs;
   return parts.flatMap(({ batch, hi, messages }) => {
     if (messages.length === 0) return [];
     const { batchId, claimedTo, channelAccountId, expiresInMs, traceparent } = batch;
@@ -270,9 +282,10 @@ const payAndSlice = sql.prepared(
   'slice_insert',
   `with paid as (
      update sender
-        set paid_until = greatest(paid_until, clock_timestamp()) + make_interval(secs => $3)
+        set paid_until = greatest(paid_until, clock_timestamp(), now() + make_interval(secs => $3))
+                         + make_interval(secs => $4)
       where org_id = $1 and channel_id = $2)
    insert into slice (shard, org_id, batch_id, lo, hi, epoch, claimed_at, send_before)
-   select $4, $1, part.batch_id, part.lo, part.hi, $5, clock_timestamp(), clock_timestamp() + make_interval(secs => $6)
-     from unnest($7::uuid[], $8::int[], $9::int[]) as part (batch_id, lo, hi)`,
+   select $5, $1, part.batch_id, part.lo, part.hi, $6, clock_timestamp(), clock_timestamp() + make_interval(secs => $7)
+     from unnest($8::uuid[], $9::int[], $10::int[]) as part (batch_id, lo, hi)`,
 );

@@ -26,6 +26,20 @@ describe('keepHouse', () => {
     expect(await ledger.asOwner('select request_id as id from idempotency')).toEqual([{ id: 'young' }]);
   });
 
+  it('forgets the hours of an account when they count no more, and not before', async () => {
+    await ledger.asOwner(
+      `insert into account_hour (org_id, channel_account_id, hour, messages)
+       select $1, $1, date_trunc('hour', now(), 'UTC') - make_interval(hours => hours), 1
+         from generate_series(24, 28) as hours`,
+      [ORG],
+    );
+    await keepHouse(ledger.database);
+    const left = await ledger.asOwner(
+      `select extract(epoch from date_trunc('hour', now(), 'UTC') - hour)::int / 3600 as hours from account_hour order by hour`,
+    );
+    expect(left).toEqual([{ hours: 25 }, { hours: 24 }]);
+  });
+
   it('removes all that is past its time, however much came in since it last did', async () => {
     await ledger.asOwner(
       `insert into quota_entry (org_id, seq, accepted_at)

@@ -132,13 +132,13 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
 function claimOf(
   batches: readonly WaitingBatch[],
   lease: Lease,
-  { segmentsPerSecond }: Sender,
+  { segmentsPerSecond, caps }: Sender,
 ): ClaimRequest | undefined {
   const [first] = batches;
   if (!first) return undefined;
   const { org, channelId } = first;
   const batchIds = batches.map(({ id }) => id);
-  return { ...lease, org, channelId, batchIds, segmentsPerSecond, messagesMax: CLAIM_MESSAGES_MAX };
+  return { ...lease, org, channelId, batchIds, segmentsPerSecond, caps, messagesMax: CLAIM_MESSAGES_MAX };
 }
 
 /** The trace of the record that announced a slice's batch, or else of the call that accepted it. */

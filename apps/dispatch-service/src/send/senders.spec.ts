@@ -70,6 +70,14 @@ describe('senderDirectory', () => {
     expect(configurations.asked).toBe(4);
   });
 
+  it('knows what all senders of an account may send together, where that is limited', async () => {
+    const { configurations, find } = setUp();
+    configurations.account = { segmentsPerSecond: 75 };
+    expect(await find()).toMatchObject({
+      sender: { caps: { channelAccountId: 'account', segmentsPerSecond: 75, messagesPerDay: 0 } },
+    });
+  });
+
   it('calls with the key of an account that has one', async () => {
     const { configurations, find } = setUp();
     const value = { ...twilio, apiKeySid: 'SK1', apiKeySecret: 'key' };

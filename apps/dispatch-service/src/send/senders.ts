@@ -1,8 +1,14 @@
-import { Channel_State, ChannelAccount_State, type ConfigurationServiceClient } from '@herald/contracts/configuration';
+import {
+  Channel_State,
+  ChannelAccount_State,
+  type ChannelAccount,
+  type ConfigurationServiceClient,
+} from '@herald/contracts/configuration';
 import type { AccountAccess } from '@herald/channels';
 import { HeraldError } from '@herald/errors';
 import type { PromiseClient } from '@herald/grpc';
 import { agedCache } from '../configurations/aged-cache';
+import type { AccountCaps } from './account-caps';
 
 /** All that is needed to send through one channel. */
 export interface Sender {
@@ -10,6 +16,8 @@ export interface Sender {
   /** What recipients see as the sender. */
   address: string;
   segmentsPerSecond: number;
+  /** What its account may send over all its senders, if that is limited. */
+  caps?: AccountCaps | undefined;
   access: AccountAccess;
   /** Where the provider reports to, without our ids. */
   statusWebhookUrl: string;
@@ -54,8 +62,9 @@ export function senderDirectory(deps: {
       const account = await accounts.get(org, channel.channelAccountId);
       if (account.kind === 'unusable') return account;
       const { channelAccountId, address, segmentsPerSecond } = channel;
-      const { access, statusWebhookUrl } = account;
-      return { kind: 'usable', sender: { channelAccountId, address, segmentsPerSecond, access, statusWebhookUrl } };
+      const { access, caps, statusWebhookUrl } = account;
+      const sender = { channelAccountId, address, segmentsPerSecond, caps, access, statusWebhookUrl };
+      return { kind: 'usable', sender };
     },
     drop: (org) => {
       channels.drop(org);
@@ -95,7 +104,12 @@ async function askAccount(
     apiBaseUrl: account.apiBaseUrl,
     ...(apiKeySid === '' ? { secret: authToken } : { apiKeySid, secret: apiKeySecret }),
   };
-  return { kind: 'account' as const, access, statusWebhookUrl: account.statusWebhookUrl };
+  return { kind: 'account' as const, access, caps: capsOf(account), statusWebhookUrl: account.statusWebhookUrl };
+}
+
+function capsOf({ id, segmentsPerSecond, messagesPerDay }: ChannelAccount): AccountCaps | undefined {
+  if (segmentsPerSecond === 0 && messagesPerDay === 0) return undefined;
+  return { channelAccountId: id, segmentsPerSecond, messagesPerDay };
 }
 
 function notThere(error: unknown): undefined {
