@@ -70,6 +70,23 @@ describe('startDispatcher', () => {
     expect(two.provider.received.length).toBeGreaterThan(0);
   });
 
+  it('sends more batches of a sender than it holds in memory, the earliest first, without waiting for a sweep', async () => {
+    const begin = Date.now() - 60_000;
+    const first = await ledger.accept({ messages: 1, readyAt: new Date(begin) });
+    const { channelId } = first;
+    const rest: StoredRequest[] = [];
+    for (let batch = 1; batch < LANE_BATCHES_MAX + 50; batch += 1) {
+      rest.push(await ledger.accept({ messages: 1, channelId, readyAt: new Date(begin + batch) }));
+    }
+    const { provider } = await start();
+    await eventually(() => expect(provider.received).toHaveLength(LANE_BATCHES_MAX + 50), 10_000);
+    const sent = [...provider.receipts().keys()];
+    // Claims of fifty batches follow one another; within them requests are under way at once.
+    for (const [place, { messageIds }] of rest.entries()) {
+      expect(Math.abs(sent.indexOf(messageIds[0] ?? '') - place)).toBeLessThan(100);
+    }
+  });
+
   it('gives what is for later no place before its time, so that it keeps out nothing that is ready', async () => {
     const { dispatcher } = await start();
     const ready = await ledger.accept();

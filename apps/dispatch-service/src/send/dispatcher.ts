@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expireOverdue } from './expire';
 import { keepHouse } from './housekeeping';
 import { laneRunner, type RunnerDeps } from './lane-runner';
-import { makeLanes } from './lanes';
+import { makeLanes, type Lane } from './lanes';
 import { recover } from './recover';
-import { AHEAD_MS, openBatches, type OpenBatch } from './sweep';
+import { AHEAD_MS, LANE_BATCHES_PER_SWEEP, openBatches, type OpenBatch } from './sweep';
 
 /** How often the sweeper looks for open batches, for overdue ones, and for slices that nobody completes. */
 const SWEEP_EVERY_MS = 2_000;
@@ -38,15 +38,21 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   const runner = laneRunner(deps, stopping.signal);
   const running = new Set<Promise<void>>();
 
-  const announce = ({ readyInMs, ...batch }: OpenBatch) => {
-    if (stopping.signal.aborted || readyInMs > AHEAD_MS) return;
+  const announce = ({ readyInMs, ...batch }: OpenBatch): Lane | undefined => {
+    if (stopping.signal.aborted || readyInMs > AHEAD_MS) return undefined;
     const added = lanes.add({ ...batch, readyAtMs: deps.monotonicMs() + readyInMs });
-    if (!added?.isNew) return;
+    if (!added?.isNew) return added?.lane;
     const run: Promise<void> = runner.run(added.lane, () => lanes.drop(added.lane)).finally(() => running.delete(run));
     running.add(run);
+    return added.lane;
   };
   const sweep = async () => {
-    for (const batch of await openBatches(deps.database, deps.leases.shards())) announce(batch);
+    const found = new Map<Lane, number>();
+    for (const batch of await openBatches(deps.database, deps.leases.shards())) {
+      const lane = announce(batch);
+      if (lane) found.set(lane, (found.get(lane) ?? 0) + 1);
+    }
+    for (const [lane, batches] of found) if (batches === LANE_BATCHES_PER_SWEEP) lane.cut();
   };
   const recoverSlices = async () => {
     const unknown = await recover({ ...deps, slices: deps.recorder });
@@ -74,7 +80,7 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   ];
 
   return {
-    announce,
+    announce: (batch) => void announce(batch),
     stop: async () => {
       stopping.abort();
       await Promise.all([...running, ...loops]);

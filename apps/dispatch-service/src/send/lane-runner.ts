@@ -2,13 +2,14 @@ import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
 import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
-import type { Lane, WaitingBatch } from './lanes';
+import { LANE_BATCHES_MAX, type Lane, type WaitingBatch } from './lanes';
 import type { Lease } from './lease';
 import type { Leases } from './leases';
 import { makePlaces, type Places } from './places';
 import type { Recorder } from './recorder';
 import { sendSlice, type SliceContext, type SliceDeps } from './send-slice';
 import type { Sender, Senders } from './senders';
+import { laneBatches } from './sweep';
 
 /** Claims under way at once: each takes a connection of the worker's pool. */
 const CLAIMS_MAX = 3;
@@ -76,10 +77,6 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
     slices.add(sending);
     return sending;
   };
-  const forget = (lane: Lane): Wait => {
-    lane.clear();
-    return AT_ONCE;
-  };
   const claimAndSend = async (lane: Lane, lease: Lease, sender: Sender): Promise<Wait> => {
     const batches = lane.ready(deps.monotonicMs(), CLAIM_BATCHES_MAX);
     const request = claimOf(batches, lease, sender);
@@ -111,7 +108,10 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
 
   return {
     run: async (lane, onEnd) => {
-      for (let batch = lane.first(); batch && !stopping.aborted; batch = lane.first()) {
+      while (!stopping.aborted) {
+        if (lane.isShort()) await refill(lane, deps).catch(deps.onError);
+        const batch = lane.first();
+        if (!batch) break;
         try {
           await rest(lane, await step(lane, batch), stopping);
         } catch (error) {
@@ -126,6 +126,20 @@ export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner 
       await Promise.all(slices);
     },
   };
+}
+
+/** Leaves a lane to the next owner of its shard. */
+function forget(lane: Lane): Wait {
+  lane.clear();
+  return AT_ONCE;
+}
+
+/** Brings a lane its next page from Postgres, in which the cost of a backlog is. */
+async function refill(lane: Lane, { database, monotonicMs }: RunnerDeps): Promise<void> {
+  const found = await laneBatches(database, lane);
+  const nowMs = monotonicMs();
+  const batches = found.map(({ readyInMs, ...batch }) => ({ ...batch, readyAtMs: nowMs + readyInMs }));
+  lane.fill(batches, batches.length < LANE_BATCHES_MAX);
 }
 
 /** The claim of all batches of a lane that are ready; undefined when none is. */

@@ -35,6 +35,20 @@ describe('makeLanes', () => {
     expect(lanes.add(batchOf('one too many'))).toBeUndefined();
   });
 
+  it('is cut when it is full: what is put in then waits in Postgres until it is filled from there', () => {
+    const lanes = makeLanes();
+    const lane = lanes.add(batchOf('0'))?.lane;
+    for (let id = 1; id <= LANE_BATCHES_MAX; id += 1) lanes.add(batchOf(String(id)));
+    expect(lane?.isShort()).toBe(false);
+    for (let id = 0; id < LANE_BATCHES_MAX - 10; id += 1) lane?.remove(String(id));
+    expect(lane?.isShort()).toBe(true);
+    expect(lanes.add(batchOf('later'))).toBeUndefined();
+    lane?.fill([batchOf('190'), batchOf('earlier', { readyAtMs: -1 })], true);
+    expect(lane?.first()?.id).toBe('earlier');
+    expect(lane?.isShort()).toBe(false);
+    expect(lanes.add(batchOf('later'))?.isNew).toBe(false);
+  });
+
   it('tells once of the next batch that is put in', () => {
     const lanes = makeLanes();
     const lane = lanes.add(batchOf('0'))?.lane;

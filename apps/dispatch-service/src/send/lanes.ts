@@ -16,6 +16,9 @@ export interface Lane {
   /** Names it among all lanes. */
   readonly key: string;
   readonly shard: number;
+  readonly org: string;
+  readonly channelId: string;
+  readonly priority: number;
   /** The batch to claim from next, ready or not. */
   first(): WaitingBatch | undefined;
   /** The batches that are ready by now, in their order, so many at most. */
@@ -24,18 +27,26 @@ export interface Lane {
   delay(batchId: string, readyAtMs: number): void;
   remove(batchId: string): void;
   clear(): void;
+  /** Says that more of the lane waits in Postgres than stands here: from now on it is filled from there alone, in order. */
+  cut(): void;
+  /** Whether it is cut and has few batches left. */
+  isShort(): boolean;
+  /** Puts in the lane's earliest batches, as Postgres has them; `isAll` says that there are no more. */
+  fill(batches: readonly WaitingBatch[], isAll: boolean): void;
   /** Called once, when the next batch is put in; a later call replaces an earlier one. */
   onPut(act: () => void): void;
 }
 
-/** A lane holds at most so many batch ids; the sweeper brings the rest when there is room. */
+/** A lane holds at most so many batch ids; the rest waits in Postgres. */
 export const LANE_BATCHES_MAX = 200;
+/** With fewer left a lane is filled again: what is left is sent meanwhile. */
+const LANE_BATCHES_LOW = 50;
 /** So many lanes at most; the sweeper brings the rest when others are empty. */
 const LANES_MAX = 10_000;
 
 /** The bounded memory of what can be sent. */
 export interface Lanes {
-  /** Puts a batch in its lane; undefined when it was there already or there is no room. `isNew` lanes want a runner. */
+  /** Puts a batch in its lane; undefined when it stands there already or waits in Postgres. `isNew` lanes want a runner. */
   add(batch: WaitingBatch): { lane: Lane; isNew: boolean } | undefined;
   /** Forgets a lane that is empty. */
   drop(lane: Lane): void;
@@ -64,9 +75,10 @@ export function makeLanes(): Lanes {
 function makeLane(key: string, first: WaitingBatch): Lane & { put(batch: WaitingBatch): boolean } {
   const batches = new Map([[first.id, first]]);
   let onPut = () => {};
+  let isCut = false;
   return {
     key,
-    shard: first.shard,
+    ...{ shard: first.shard, org: first.org, channelId: first.channelId, priority: first.priority },
     first: () => {
       let earliest: WaitingBatch | undefined;
       for (const batch of batches.values()) {
@@ -83,13 +95,25 @@ function makeLane(key: string, first: WaitingBatch): Lane & { put(batch: Waiting
       if (batch) batches.set(batchId, { ...batch, readyAtMs });
     },
     put: (batch) => {
-      if (batches.has(batch.id) || batches.size >= LANE_BATCHES_MAX) return false;
+      if (batches.size >= LANE_BATCHES_MAX) isCut = true;
+      if (isCut || batches.has(batch.id)) return false;
       batches.set(batch.id, batch);
       onPut();
       return true;
     },
     remove: (batchId) => void batches.delete(batchId),
-    clear: () => batches.clear(),
+    clear: () => {
+      batches.clear();
+      isCut = false;
+    },
+    cut: () => {
+      isCut = true;
+    },
+    isShort: () => isCut && batches.size < LANE_BATCHES_LOW,
+    fill: (earliest, isAll) => {
+      for (const batch of earliest) if (!batches.has(batch.id)) batches.set(batch.id, batch);
+      isCut = !isAll;
+    },
     onPut: (act) => {
       onPut = () => {
         onPut = () => {};

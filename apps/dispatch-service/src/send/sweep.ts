@@ -3,8 +3,8 @@ import { LANE_BATCHES_MAX, type WaitingBatch } from './lanes';
 
 /** Batches that become ready within this time are put in their lanes already. */
 export const AHEAD_MS = 10_000;
-/** A sweep brings so many of each lane; the lane itself asks for more when it has few left. */
-const LANE_BATCHES_PER_SWEEP = 20;
+/** A sweep brings so many of each lane; the lane itself is filled when it has few left. */
+export const LANE_BATCHES_PER_SWEEP = 20;
 const BATCHES_PER_SWEEP_MAX = 5_000;
 
 /** A batch that can be sent, in so many milliseconds. */
