@@ -57,6 +57,35 @@ export interface StatusReport {
   errorCode: string;
 }
 
+/** The provider cannot say at the moment; it may be asked again after this time. */
+interface Unavailable {
+  kind: 'unavailable';
+  retryAfterMs: number;
+}
+
+/** What a provider says about an id of its own. */
+export type LookUp = { kind: 'report'; report: StatusReport } | { kind: 'not_there' } | Unavailable;
+
+/** A message whose id at the provider is not known. */
+export interface SoughtMessage {
+  to: string;
+  /** As it was sent: a number, a short code, a name, or a service of the provider. */
+  from: string;
+  /** The text, to the letter. */
+  body: string;
+  /** The provider took it at this moment or later, by its clock, if it took it. */
+  sentAfter: Date;
+  /** The provider took it before this moment. */
+  sentBefore: Date;
+}
+
+/**
+ * What a provider's own list holds that may be the message: every one that agrees in recipient, sender, text and time.
+ * Which of them it is, if any, is not for the adapter to guess. `isComplete` is false when the list was too long to be
+ * read to its end.
+ */
+export type Finding = { kind: 'found'; candidates: StatusReport[]; isComplete: boolean } | Unavailable;
+
 /** One kind of channel at one provider. Failures of a provider are answers, not exceptions. */
 export interface ChannelAdapter {
   /**
@@ -64,6 +93,10 @@ export interface ChannelAdapter {
    * the first byte is about to be written: if it says no, the message is `not_sent`.
    */
   send(message: OutgoingMessage, access: AccountAccess, mayLeave: () => boolean): Promise<SendOutcome>;
+  /** Asks what became of a message whose id at the provider is known. */
+  lookUp(providerId: string, access: AccountAccess, signal: AbortSignal): Promise<LookUp>;
+  /** Searches the provider's own list for a message whose answer was lost. */
+  find(sought: SoughtMessage, access: AccountAccess, signal: AbortSignal): Promise<Finding>;
   /** Asks whether the credentials are good. */
   validateAccount(access: AccountAccess, signal: AbortSignal): Promise<Validation>;
   /** Asks whether the account may send from the sender. */

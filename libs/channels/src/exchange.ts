@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher } from 'undici';
 
-/** Providers' answers have 1 KB or 2; what is larger is not their answer. */
+/** Providers' answers about one thing have 1 KB or 2; what is larger is not their answer. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 /** A provider that asks for a longer wait is asked again after this one. */
 const RETRY_AFTER_MS_MAX = 60_000;
@@ -32,11 +32,13 @@ export interface Limits {
   signal?: AbortSignal;
   /** Asked once, when the first byte is about to be written. */
   mayLeave?: () => boolean;
+  /** How much of an answer is read; 64 KiB when it is left out. */
+  answerBytesMax?: number;
 }
 
 /**
  * What came of a request: an answer, the certainty that not one byte left, or neither. An answer counts from its status
- * on; its body is undefined when it was cut off, is longer than 64 KiB or is no JSON.
+ * on; its body is undefined when it was cut off, is longer than it may be or is no JSON.
  */
 export type Exchange =
   | { kind: 'answer'; status: number; retryAfterMs: number | undefined; body: unknown }
@@ -66,8 +68,8 @@ export function httpPool(timeouts: Timeouts = TIMEOUTS): HttpPool {
   });
   return {
     close: () => agent.close(),
-    exchange: async ({ method, url, headers, body = null }, { signal, mayLeave = () => true } = {}) => {
-      const call = new Call(mayLeave);
+    exchange: async ({ method, url, headers, body = null }, { signal, ...limits } = {}) => {
+      const call = new Call(limits);
       const giveUp = () => call.giveUp();
       const timer = setTimeout(giveUp, timeouts.totalMs);
       signal?.addEventListener('abort', giveUp);
@@ -90,6 +92,7 @@ export function httpPool(timeouts: Timeouts = TIMEOUTS): HttpPool {
 class Call implements Dispatcher.DispatchHandler {
   readonly result: Promise<Exchange>;
   readonly #mayLeave: () => boolean;
+  readonly #bytesMax: number;
   #resolve: (exchange: Exchange) => void = () => undefined;
   #isSettled = false;
   /** There from the moment that bytes may have left. */
@@ -98,8 +101,9 @@ class Call implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(mayLeave: () => boolean) {
+  constructor({ mayLeave = () => true, answerBytesMax = ANSWER_BYTES_MAX }: Omit<Limits, 'signal'>) {
     this.#mayLeave = mayLeave;
+    this.#bytesMax = answerBytesMax;
     this.result = new Promise((resolve) => (this.#resolve = resolve));
   }
 
@@ -126,7 +130,7 @@ class Call implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.byteLength;
-    if (this.#bytes <= ANSWER_BYTES_MAX) return void this.#chunks.push(chunk);
+    if (this.#bytes <= this.#bytesMax) return void this.#chunks.push(chunk);
     this.#settle(this.#broken('reset'));
     controller.abort(new Error('the answer is too long'));
   }

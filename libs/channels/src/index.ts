@@ -1,9 +1,12 @@
 export type {
   AccountAccess,
   ChannelAdapter,
+  Finding,
   IncomingWebhook,
+  LookUp,
   OutgoingMessage,
   SendOutcome,
+  SoughtMessage,
   StatusReport,
   Validation,
 } from './channel-adapter';

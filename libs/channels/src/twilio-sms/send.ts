@@ -4,8 +4,8 @@ import { rankOfStatus } from '../ranks';
 import { errorCodeOf, fieldsOf } from './answer';
 import { isAboutTheMessage, messageReasonOf } from './error-codes';
 import type { TwilioHttp } from './http';
+import { isMessagingService } from './messaging-service';
 
-const MESSAGING_SERVICE = /^MG[0-9a-f]{32}$/;
 const MESSAGE_SID = /^(SM|MM)[0-9a-f]{32}$/i;
 /** Nothing was taken; the network or the limit may be better by then. */
 const CONNECT_RETRY_MS = 2_000;
@@ -25,7 +25,7 @@ export async function sendMessage(
   access: AccountAccess,
   mayLeave: () => boolean,
 ): Promise<SendOutcome> {
-  const sender = MESSAGING_SERVICE.test(message.from) ? { MessagingServiceSid: message.from } : { From: message.from };
+  const sender = isMessagingService(message.from) ? { MessagingServiceSid: message.from } : { From: message.from };
   const form = {
     To: message.to,
     ...sender,

@@ -1,6 +1,7 @@
 import type { ChannelAdapter } from '../channel-adapter';
 import type { Timeouts } from '../exchange';
 import { twilioHttp } from './http';
+import { findMessages, lookUpMessage } from './look-up';
 import { sendMessage } from './send';
 import { validateAccount, validateSender } from './validate';
 
@@ -9,6 +10,8 @@ export function twilioSms(timeouts?: Timeouts): ChannelAdapter {
   const http = twilioHttp(timeouts);
   return {
     send: (message, access, mayLeave) => sendMessage(http, message, access, mayLeave),
+    lookUp: (providerId, access, signal) => lookUpMessage(http, { providerId, access }, signal),
+    find: (sought, access, signal) => findMessages(http, { sought, access }, signal),
     validateAccount: (access, signal) => validateAccount(http, access, signal),
     validateSender: (sender, access, signal) => validateSender(http, { sender, access }, signal),
     close: () => http.close(),
