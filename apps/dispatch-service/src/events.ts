@@ -3,10 +3,12 @@ import { BatchReady, MessageChanges } from '@herald/contracts/event';
 import { HeraldError } from '@herald/errors';
 import type { OutboxEvent } from '@herald/postgres';
 
-/** What an event needs besides its content. */
+/** What a change of the ledger and its announcement need besides their content. */
 export interface EventDeps {
   newId(): string;
   now(): Date;
+  /** A number from 0 to 1, excluding 1, that nobody can foresee. */
+  chance(): number;
   /** The shard of a key: of an organisation's id, or of `organisation/channel` where its senders are spread. */
   shardOf(key: string): number;
 }

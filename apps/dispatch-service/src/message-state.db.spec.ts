@@ -5,8 +5,8 @@ import { MessageChanges } from '@herald/contracts/event';
 import { settleCallbacks } from './delivery/settle-callbacks';
 import { stateOf } from './evidence/merge';
 
-/** Every rank that evidence can have; libs/channels names the provider's. */
-const RANKS = [null, 1, 2, 10, 15, 20, 30, 40, 50, 60, 61, 70, 80, 90];
+/** Every rank that evidence can have; libs/channels names the provider's, from 10 on. */
+const RANKS = [null, 1, 2, 3, 4, 5, 10, 15, 20, 30, 40, 50, 60, 61, 70, 80, 90];
 const BESTS = [0, 80, 90];
 const BEST_OF_RANK = [
   [90, 90],
@@ -94,7 +94,7 @@ describe('message_state', () => {
       return state === expected(combination) ? [] : [{ ...combination, state, expected: expected(combination) }];
     });
     expect(wrong).toEqual([]);
-    expect(combinations).toHaveLength(304);
+    expect(combinations).toHaveLength(376);
   });
 
   it('shows what was skipped as skipped, for its reason', async () => {

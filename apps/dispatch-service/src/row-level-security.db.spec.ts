@@ -58,14 +58,15 @@ describe('the schema of the ledger', () => {
   it('S2: lets nobody read a partition past the policy of its table', async () => {
     const partitions = await ledger.asOwner<{ name: string }>(
       `select inhrelid::regclass::text as name from pg_inherits
-        where inhparent in ('message'::regclass, 'message_body'::regclass)`,
+        where inhparent in ('message'::regclass, 'message_body'::regclass, 'message_step'::regclass)`,
     );
-    expect(partitions).toHaveLength(6);
+    expect(partitions).toHaveLength(9);
     for (const { name } of partitions) await expectNoRight(`select 1 from ${name}`);
   });
 
   it.each([
     ['take away what was accepted', 'delete from message'],
+    ['rewrite history', `update message_step set evidence = ''`],
     ['take away a request', 'delete from outbound_request'],
     ['read texts and addresses of all and change them', `update message_body set body = ''`],
     ['give back spent quota', 'update quota_head set seq = 0'],

@@ -59,7 +59,7 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   const parts = startInOrder();
   const monotonicMs = () => clock.monotonicMs();
   const shardOf = (key: string) => partitionOf(key, config.shards);
-  const events: EventDeps = { newId, now: () => clock.now(), shardOf };
+  const events: EventDeps = { newId, now: () => clock.now(), chance: Math.random, shardOf };
   const database = await parts.add(async () => {
     const opened = await openDatabase({ ...config.database, service: SERVICE, migrations });
     return { ...opened, stop: () => opened.close() };
@@ -154,9 +154,10 @@ function subscribe(
   const { database, dispatcher, onAssigned, drop } = deps;
   const settle = callbackConsumer({
     ...{ ...events, database },
-    onSettled: ({ changed, ignored }) => {
+    onSettled: ({ changed, ignored, contradictions }) => {
       counter('herald.callback.settled').add(changed, { result: 'changed' });
       counter('herald.callback.settled').add(ignored, { result: 'ignored' });
+      counter('herald.callback.settled').add(contradictions, { result: 'contradiction' });
     },
   });
   const group = 'dispatch-service';

@@ -11,10 +11,11 @@ export const ORG = '0190a000-0000-7000-8000-000000000001';
 export const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';
 export const SHARD = 3;
 
-/** Organisations have the one shard of most specs; a sender that is spread has one of the eight after it. */
+/** Chance takes the longest wait, so that what a spec sees next is known. Organisations have the one shard of most specs; a sender that is spread has one of the eight after it. */
 export const deps: EventDeps = {
   newId,
   now: () => new Date(),
+  chance: () => 1,
   shardOf: (key) => (key.includes('/') ? SHARD + 1 + partitionOf(key, 8) : SHARD),
 };
 
@@ -31,6 +32,7 @@ export interface RequestChoice {
   validForMs?: number;
   /** The shard that is wanted for its batch. */
   wantedShard?: number;
+  deliveryGuarantee?: 'AT_MOST_ONCE' | 'AT_LEAST_ONCE';
 }
 
 /** A request in the ledger, and the ids that belong to it. */
@@ -97,7 +99,7 @@ export async function testLedger(): Promise<TestLedger> {
     },
     clear: async () => {
       await test.asOwner(
-        `truncate outbound_request, batch, slice, message, message_body, provider_ref, sender, account_pace, account_hour,
+        `truncate outbound_request, batch, slice, message, message_body, message_step, provider_ref, sender, account_pace, account_hour,
            outbox, idempotency`,
       );
     },
@@ -106,11 +108,14 @@ export async function testLedger(): Promise<TestLedger> {
 
 const USUAL = {
   ...{ org: ORG, messages: 3, skipped: 0, refused: 0, segments: 1 },
-  ...{ wantedShard: SHARD, validForMs: 3_600_000 },
-};
+  ...{ wantedShard: SHARD, validForMs: 3_600_000, deliveryGuarantee: 'AT_MOST_ONCE' },
+} as const;
 
 async function accept(test: TestDatabase, choice: RequestChoice): Promise<StoredRequest> {
-  const { org, messages, skipped, refused, segments, wantedShard, validForMs } = { ...USUAL, ...choice };
+  const { org, messages, skipped, refused, segments, wantedShard, validForMs, deliveryGuarantee } = {
+    ...USUAL,
+    ...choice,
+  };
   const { channelId = newId(), channelAccountId = newId() } = choice;
   const now = new Date();
   const refusedByReason: Record<string, number> = refused > 0 ? { ADDRESS_INVALID: refused } : {};
@@ -118,7 +123,7 @@ async function accept(test: TestDatabase, choice: RequestChoice): Promise<Stored
     ...{ org, id: newId(), requestId: newId(), caller: 'spec', configurationId: newId(), templateId: newId() },
     ...{ templateVersion: 1, channelId, channelAccountId, channelType: 'SMS', showInTimeline: false },
     ...{
-      deliveryGuarantee: 'AT_MOST_ONCE',
+      deliveryGuarantee,
       purpose: 'TRANSACTIONAL',
       contacts: messages + skipped + refused,
       refusedByReason,

@@ -32,7 +32,7 @@ export const METRICS = {
     kind: 'counter',
     unit: '{callback}',
     labels: ['result'],
-    text: 'status callbacks that changed a message, or were ignored',
+    text: 'status callbacks that changed a message, were ignored, or contradicted what was known',
   },
   'herald.outbox.oldest_age': {
     kind: 'gauge',

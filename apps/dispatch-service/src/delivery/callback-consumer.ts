@@ -12,7 +12,7 @@ const CALLBACKS_PER_TRANSACTION_MAX = 200;
 /** What the consumer works with. */
 export interface CallbackDeps extends EventDeps {
   database: Database;
-  onSettled(settled: { changed: number; ignored: number }): void;
+  onSettled(settled: { changed: number; ignored: number; contradictions: number }): void;
 }
 
 /**
@@ -37,5 +37,6 @@ async function settle(deps: CallbackDeps, records: readonly BusRecord[]): Promis
   const callbacks = records.map((record) => eventOf(record, 'herald.event.v1.ProviderCallback', ProviderCallback));
   const settled = await deps.database.worker((tx) => settleCallbacks(tx, deps, callbacks));
   linkSpan(settled.traceparents);
-  deps.onSettled({ changed: settled.changes.length, ignored: settled.ignored });
+  const { changes, ignored, contradictions } = settled;
+  deps.onSettled({ changed: changes.length, ignored, contradictions });
 }

@@ -12,6 +12,8 @@ export interface Settled {
   changes: StateChange[];
   /** About statuses that say nothing, or messages that are not the account's. */
   ignored: number;
+  /** That say the opposite of what was known. */
+  contradictions: number;
   /** The traces of the calls that accepted what was settled. */
   traceparents: string[];
 }
@@ -42,9 +44,10 @@ export async function settleCallbacks(
   const byId = new Map(locked.map((message) => [message.id, message]));
   const believed = withIds.filter((callback) => belongs(byId.get(callback.messageId.toLowerCase()), callback));
   const evidence = [...believed.map(asEvidence), ...fromProviderIds];
-  const changes = await applyEvidence(tx, deps, { locked, evidence });
+  const { changes, contradictions } = await applyEvidence(tx, deps, { locked, evidence });
   const traceparents = [...new Set(locked.flatMap(({ traceparent }) => traceparent ?? []))];
-  return { changes, traceparents, ignored: callbacks.length - ranked.length + withIds.length - believed.length };
+  const ignored = callbacks.length - ranked.length + withIds.length - believed.length;
+  return { changes, contradictions, traceparents, ignored };
 }
 
 function carriesOurIds({ messageId, attempt }: ProviderCallback): boolean {
@@ -67,6 +70,7 @@ function asEvidence(callback: Ranked): MessageEvidence {
     reason: reasonOf(callback.rank, providerCode),
     providerCode,
     providerId: callback.providerMessageId === '' ? null : callback.providerMessageId,
+    source: 'CALLBACK',
   };
 }
 

@@ -1,11 +1,14 @@
 import { appendOutbox, sql, type Tx } from '@herald/postgres';
 import { messageChanges, type EventDeps, type StateChange } from '../events';
-import { merge, stateOf, type Evidence, type Standing } from './merge';
+import { wakeChecker } from './check-timers';
+import { contradicts, merge, stateOf, UNKNOWN_RANK, type Evidence, type Standing } from './merge';
+import { writeContradictions, writeSteps, type Step, type StepSource } from './steps';
 
-/** Evidence about one message of one organisation. */
-export interface MessageEvidence extends Evidence {
+/** Evidence about one message of one organisation, and who gives it. */
+export interface MessageEvidence extends Evidence, Pick<Step, 'saidBy' | 'evidence'> {
   org: string;
   messageId: string;
+  source: StepSource;
 }
 
 /** A message's row, locked, with what its batch knows of the account it is sent through. */
@@ -17,6 +20,7 @@ export interface LockedMessage extends Standing {
   isExpired: boolean;
   batchId: string | null;
   channelAccountId: string | null;
+  deliveryGuarantee: string | null;
   /** The trace of the call that accepted it. */
   traceparent: string | null;
 }
@@ -25,7 +29,8 @@ const lockMessages = sql.prepared<LockedMessage>(
   'message_lock',
   `select m.org_id as org, m.id, m.outbound_request_id as "requestId", m.attempt, m.rank, m.best, m.reason,
           m.provider_code as "providerCode", m.provider_id as "providerId", m.version,
-          m.expired_at is not null as "isExpired", m.batch_id as "batchId", b.channel_account_id as "channelAccountId", b.traceparent
+          m.expired_at is not null as "isExpired", m.batch_id as "batchId", b.channel_account_id as "channelAccountId",
+          b.delivery_guarantee as "deliveryGuarantee", b.traceparent
      from message m
      join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on wanted.org_id = m.org_id and wanted.id = m.id
      left join batch b on b.org_id = m.org_id and b.id = m.batch_id
@@ -57,25 +62,26 @@ const writeStandings = sql.prepared(
     where m.org_id = o.org_id and m.id = o.id and m.id between $8 and $9`,
 );
 
+/** What came of evidence. */
+export interface Applied {
+  changes: StateChange[];
+  /** Words that say the opposite of what was known, whichever of the two counts. */
+  contradictions: number;
+}
+
 /**
- * Merges evidence into messages that the transaction has locked, and announces what changed. Several pieces about one
- * message are merged in turn. Evidence about a message that is not among them is passed over.
+ * Merges evidence into messages that the transaction has locked, writes it to their history, and announces what changed.
+ * Several pieces about one message are merged in turn. Evidence about a message that is not among them is passed over.
+ * A message that becomes unknown has its batch looked after.
  */
 export async function applyEvidence(
   tx: Tx,
   deps: EventDeps,
   { locked, evidence }: { locked: readonly LockedMessage[]; evidence: readonly MessageEvidence[] },
-): Promise<StateChange[]> {
-  const before = new Map(locked.map((message) => [message.id, message]));
-  const after = new Map<string, LockedMessage>();
-  for (const piece of evidence) {
-    const current = after.get(piece.messageId) ?? before.get(piece.messageId);
-    if (current?.org !== piece.org) continue;
-    const merged = merge(current, piece);
-    if (merged) after.set(current.id, { ...current, ...merged });
-  }
-  const changed = [...after.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  if (changed.length === 0) return [];
+): Promise<Applied> {
+  const { changed, steps, denied, overruled } = mergeAll(locked, evidence);
+  const contradictions = overruled + (await writeContradictions(tx, deps, denied));
+  if (changed.length === 0) return { changes: [], contradictions };
   await writeStandings(tx, [
     changed.map((message) => message.org),
     changed.map((message) => message.id),
@@ -87,10 +93,39 @@ export async function applyEvidence(
     changed[0]?.id,
     changed[changed.length - 1]?.id,
   ]);
+  await writeSteps(tx, deps, steps);
+  const unknown = changed.filter(({ rank }) => rank === UNKNOWN_RANK);
+  await wakeChecker(
+    tx,
+    unknown.flatMap(({ org, batchId }) => (batchId === null ? [] : [{ org, batchId }])),
+  );
   const changes = changed.map((message) => ({
     ...{ org: message.org, messageId: message.id, requestId: message.requestId, version: message.version + 1 },
     ...{ state: stateOf(message), reason: message.reason, providerCode: message.providerCode },
   }));
   await appendOutbox(tx, messageChanges(changes, deps));
-  return changes;
+  return { changes, contradictions };
+}
+
+/** The messages that evidence changes, what it adds to their history, and the words that change nothing but deny it. */
+function mergeAll(locked: readonly LockedMessage[], evidence: readonly MessageEvidence[]) {
+  const before = new Map(locked.map((message) => [message.id, message]));
+  const after = new Map<string, LockedMessage>();
+  const steps: Step[] = [];
+  const denied: Step[] = [];
+  let overruled = 0;
+  for (const piece of evidence) {
+    const current = after.get(piece.messageId) ?? before.get(piece.messageId);
+    if (current?.org !== piece.org) continue;
+    const merged = merge(current, piece);
+    const isContradiction = contradicts(current, piece);
+    if (!merged && isContradiction) denied.push({ ...piece, state: stateOf({ ...piece, best: 0, isExpired: false }) });
+    if (!merged) continue;
+    const next = { ...current, ...merged };
+    after.set(current.id, next);
+    steps.push({ ...piece, state: stateOf(next) });
+    overruled += isContradiction ? 1 : 0;
+  }
+  const changed = [...after.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return { changed, steps, denied, overruled };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { merge, stateOf, type Evidence, type Standing } from './merge';
+import { contradicts, merge, stateOf, type Evidence, type Standing } from './merge';
 
 const fresh: Standing = { attempt: 1, rank: null, best: 0, reason: null, providerCode: null, providerId: null };
 const evidence = (rank: number, changes: Partial<Evidence> = {}): Evidence => ({
@@ -9,7 +9,7 @@ const evidence = (rank: number, changes: Partial<Evidence> = {}): Evidence => ({
 const mergeAll = (standing: Standing, pieces: readonly Evidence[]) =>
   pieces.reduce((current, piece) => merge(current, piece) ?? current, standing);
 
-const RANKS = [1, 2, 10, 15, 20, 30, 40, 50, 60, 61, 70, 80, 90];
+const RANKS = [1, 2, 3, 4, 5, 10, 15, 20, 30, 40, 50, 60, 61, 70, 80, 90];
 const piece = fc.record({ rank: fc.constantFrom(...RANKS), attempt: fc.constantFrom(1, 2) });
 
 describe('merge', () => {
@@ -54,6 +54,19 @@ describe('merge', () => {
     expect(merge(mergeAll(fresh, [evidence(10)]), evidence(1, { reason: 'OWNER_DIED' }))).toBeUndefined();
   });
 
+  it('believes an operator before its own inference, and any word of the provider before an operator', () => {
+    const operator = mergeAll(fresh, [evidence(1, { reason: 'CONNECTION_RESET' }), evidence(5)]);
+    expect(operator).toMatchObject({ rank: 5, reason: null, best: 0 });
+    expect(merge(operator, evidence(2, { reason: 'UNKNOWN_OUTCOME' }))).toBeUndefined();
+    expect(merge(operator, evidence(60, { reason: 'PROVIDER_REFUSED' }))).toMatchObject({ rank: 60 });
+  });
+
+  it('adds to what stands still that nothing more was heard, and takes it back with the next word', () => {
+    const quiet = mergeAll(fresh, [evidence(40), evidence(40, { reason: 'DELIVERY_UNCONFIRMED' })]);
+    expect(quiet).toMatchObject({ rank: 40, reason: 'DELIVERY_UNCONFIRMED' });
+    expect(merge(quiet, evidence(80))).toMatchObject({ rank: 80, reason: null });
+  });
+
   it('changes nothing when told again what is known', () => {
     const delivered = mergeAll(fresh, [evidence(80, { providerId: 'SM1' })]);
     expect(merge(delivered, evidence(80, { providerId: 'SM1' }))).toBeUndefined();
@@ -76,10 +89,31 @@ describe('merge', () => {
   });
 });
 
+describe('contradicts', () => {
+  it.each([
+    [80, 60, true],
+    [90, 61, true],
+    [61, 80, true],
+    [40, 60, false],
+    [60, 61, false],
+    [80, 90, false],
+    [2, 80, false],
+  ])('after rank %i rank %i: %s', (known, word, isContradiction) => {
+    expect(contradicts(mergeAll(fresh, [evidence(known)]), evidence(word))).toBe(isContradiction);
+  });
+
+  it('does not compare one attempt with another', () => {
+    expect(contradicts({ ...fresh, attempt: 2, rank: 80, best: 80 }, evidence(60, { attempt: 1 }))).toBe(false);
+  });
+});
+
 describe('stateOf', () => {
   it.each([
     [1, 'UNKNOWN'],
     [2, 'FAILED'],
+    [3, 'SENT'],
+    [4, 'FAILED'],
+    [5, 'DELIVERED'],
     [10, 'SENT'],
     [40, 'SENT'],
     [50, 'FAILED'],

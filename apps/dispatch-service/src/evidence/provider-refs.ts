@@ -74,7 +74,7 @@ interface JoinedRow {
 }
 
 function asEvidence(row: JoinedRow): MessageEvidence {
-  return { ...row, reason: reasonOf(row.rank, row.providerCode) };
+  return { ...row, reason: reasonOf(row.rank, row.providerCode), source: 'CALLBACK' };
 }
 
 // Both statements return a row only where id and word have met; the message of an id never changes once it is known.

@@ -1,8 +1,9 @@
 import type { Migration } from '@herald/postgres';
 import { ledger } from './0001-ledger';
 import { audit } from './0002-audit';
+import { outcomes } from './0004-outcomes';
 import { queue } from './0008-queue';
 import { shardingAndCaps } from './0009-sharding-and-caps';
 
 /** Dispatch's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [ledger, audit, queue, shardingAndCaps];
+export const migrations: readonly Migration[] = [ledger, audit, outcomes, queue, shardingAndCaps];

@@ -270,10 +270,11 @@ const readMessages = sql.prepared<NextMessage>(
     limit $7`,
 );
 
+// A quarter of an hour after its first claim somebody looks after the batch: reliability.md, the delivery poller.
 const moveClaims = sql.prepared(
   'batch_claim',
   `update batch
-      set claimed_to = claimed.hi
+      set claimed_to = claimed.hi, check_at = coalesce(batch.check_at, ledger_now() + interval '15 minutes')
      from unnest($2::uuid[], $3::int[]) as claimed (batch_id, hi)
     where batch.org_id = $1 and batch.id = claimed.batch_id and batch.claimed_to < claimed.hi`,
 );

@@ -1,4 +1,5 @@
 import { appendOutbox, execute, maybe, sql, type Database, type Tx } from '@herald/postgres';
+import { writeSteps } from '../evidence/steps';
 import { messageChanges, type EventDeps } from '../events';
 import { eachApart } from './each-apart';
 import { holdLease, type Lease } from './lease';
@@ -61,17 +62,24 @@ export async function expireRest(
 ): Promise<void> {
   const batch = maybe(await lockOverdue(tx, [org, batchId]));
   if (!batch) return;
-  const expired = await sql<{ messageId: string; requestId: string; version: number }>(
+  const expired = await sql<{ messageId: string; requestId: string; version: number; attempt: number }>(
     tx,
     `update message
         set expired_at = ledger_now(), outcome_at = ledger_now(), updated_at = ledger_now(), reason = 'EXPIRED',
             version = version + 1
       where org_id = $1 and batch_id = $2 and position > $3 and rank is null and best = 0
         and id between $4 and $5
-     returning id as "messageId", outbound_request_id as "requestId", version`,
+     returning id as "messageId", outbound_request_id as "requestId", version, attempt`,
     [org, batchId, batch.claimedTo, batch.firstId, batch.lastId],
   );
   await execute(tx, 'update batch set claimed_to = size where org_id = $1 and id = $2', [org, batchId]);
-  const changes = expired.map((row) => ({ ...row, org, state: 'EXPIRED', reason: 'EXPIRED', providerCode: null }));
+  const end = { org, state: 'EXPIRED', reason: 'EXPIRED', providerCode: null };
+  const changes = expired.map((row) => ({ ...row, ...end }));
+  const about = { ...end, rank: null, providerId: null, source: 'TIME' as const };
+  await writeSteps(
+    tx,
+    deps,
+    expired.map(({ messageId, attempt }) => ({ ...about, messageId, attempt })),
+  );
   await appendOutbox(tx, messageChanges(changes, deps));
 }

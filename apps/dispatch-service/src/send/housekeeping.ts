@@ -11,7 +11,8 @@ export async function keepHouse(database: Database): Promise<void> {
   await database.worker((tx) =>
     sql(
       tx,
-      `select ensure_month_partition('message', month), ensure_month_partition('message_body', month)
+      `select ensure_month_partition('message', month), ensure_month_partition('message_body', month),
+              ensure_month_partition('message_step', month)
          from generate_series(now(), now() + interval '2 months', interval '1 month') as month`,
     ),
   );

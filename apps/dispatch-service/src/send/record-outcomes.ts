@@ -1,10 +1,11 @@
 import type { SendOutcome } from '@herald/channels';
-import { appendOutbox, execute, single, sql, type Tx } from '@herald/postgres';
+import { execute, type Tx } from '@herald/postgres';
 import { applyEvidence, lock, type LockedMessage, type MessageEvidence } from '../evidence/evidence-store';
 import { UNKNOWN_RANK } from '../evidence/merge';
 import { joinProviderIds } from '../evidence/provider-refs';
-import { batchReady, messageChanges, type EventDeps } from '../events';
+import type { EventDeps } from '../events';
 import type { ClaimedMessage, ClaimedSlice } from './claim';
+import { giveNewTurns, standsAt, type NewTurn } from './new-turns';
 
 /** What recording needs to know of a slice. */
 export type SliceOfOutcomes = Pick<ClaimedSlice, 'org' | 'batchId' | 'lo' | 'channelAccountId'>;
@@ -34,17 +35,12 @@ export async function recordOutcomes(
   );
   const evidence = [...outcomes.flatMap(evidenceOf), ...earlierWord];
   await applyEvidence(tx, deps, { locked, evidence });
-  await giveNewTurns(
-    tx,
-    deps,
-    locked,
-    outcomes.filter(({ outcome }) => outcome.kind === 'not_sent'),
-  );
+  await giveNewTurns(tx, deps, { turns: turnsOf(outcomes, locked), source: 'SEND' });
   await deleteSlices(tx, slices);
 }
 
 function evidenceOf({ slice, message, outcome }: SentOutcome): MessageEvidence[] {
-  const about = { org: slice.org, messageId: message.id, attempt: message.attempt };
+  const about = { org: slice.org, messageId: message.id, attempt: message.attempt, source: 'SEND' as const };
   switch (outcome.kind) {
     case 'accepted':
       return [{ ...about, rank: outcome.rank, reason: null, providerCode: null, providerId: outcome.providerId }];
@@ -67,100 +63,21 @@ function providerIdOf({ slice, message, outcome }: SentOutcome) {
 }
 
 /**
- * Moves messages that never left to a new batch of the same sender, guarantee and expiry, as their next attempt. One
- * that has another outcome by now stays: a callback proves that it left after all.
+ * The messages that never left and still have to. One that has another outcome by now stays as it is: a callback proves
+ * that it left after all.
  */
-async function giveNewTurns(
-  tx: Tx,
-  deps: EventDeps,
-  locked: readonly LockedMessage[],
-  notSent: readonly SentOutcome[],
-): Promise<void> {
+function turnsOf(outcomes: readonly SentOutcome[], locked: readonly LockedMessage[]): NewTurn[] {
   const standing = new Map(locked.map((message) => [message.id, message]));
-  const open = notSent.filter(({ slice, message }) => {
+  return outcomes.flatMap(({ slice, message, outcome }) => {
+    if (outcome.kind !== 'not_sent') return [];
+    const { org, batchId } = slice;
+    const { reason, retryAfterMs: askedMs } = outcome;
+    const turn = { org, batchId, messageId: message.id, attempt: message.attempt, askedMs, reason };
     const current = standing.get(message.id);
     const hasNoWord = current?.rank === null || current?.rank === UNKNOWN_RANK;
-    return hasNoWord && current.attempt === message.attempt && current.batchId === slice.batchId && current.best === 0;
+    return hasNoWord && standsAt(current, turn) ? [turn] : [];
   });
-  const byBatch = Map.groupBy(open, ({ slice }) => `${slice.org}/${slice.batchId}`);
-  for (const together of byBatch.values()) await moveToNewBatch(tx, deps, together);
 }
-
-async function moveToNewBatch(tx: Tx, deps: EventDeps, outcomes: readonly SentOutcome[]): Promise<void> {
-  const [first] = outcomes;
-  if (!first) return;
-  const { org, batchId } = first.slice;
-  const sorted = [...outcomes].sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
-  const ids = sorted.map(({ message }) => message.id);
-  const newBatchId = deps.newId();
-  const waitMs = Math.max(...outcomes.map(waitOf));
-  const batch = single(
-    await insertFollowingBatch(tx, [org, batchId, newBatchId, waitMs / 1000, ids.length, ids[0], ids[ids.length - 1]]),
-  );
-  const moved = await moveMessages(tx, [
-    ...[org, newBatchId, batch.isTooLate, ids],
-    sorted.map(({ outcome }) => (outcome.kind === 'not_sent' ? outcome.reason : null)),
-  ]);
-  const changes = moved.map((row) => {
-    const state = batch.isTooLate ? 'EXPIRED' : 'QUEUED';
-    return { ...row, org, state, providerCode: null };
-  });
-  const ready = batch.isTooLate ? [] : [batchReady({ ...batch, org, id: newBatchId }, deps)];
-  await appendOutbox(tx, [...messageChanges(changes, deps), ...ready]);
-}
-
-/**
- * The wait grows by a second with each attempt, so that a provider that is away for hours is not asked by each message
- * every second. It bounds the attempts too: those of the longest valid_for, a week, fit their column.
- */
-const WAIT_PER_ATTEMPT_MS = 1_000;
-const WAIT_MS_MAX = 30_000;
-
-function waitOf({ message, outcome }: SentOutcome): number {
-  const asked = outcome.kind === 'not_sent' ? outcome.retryAfterMs : 0;
-  return Math.max(asked, Math.min(message.attempt * WAIT_PER_ATTEMPT_MS, WAIT_MS_MAX));
-}
-
-interface FollowingBatch {
-  channelId: string;
-  priority: number;
-  shard: number;
-  readyAt: Date;
-  isTooLate: boolean;
-}
-
-/**
- * A batch that would be ready only after its expiry is closed from the start. It goes where its sender's batches go by
- * now, under the lock that keeps them there: while it was sent the sender may have moved.
- */
-const insertFollowingBatch = sql.prepared<FollowingBatch>(
-  'batch_follow',
-  `insert into batch
-     (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
-      size, claimed_to, first_id, last_id, traceparent, created_at)
-   select org_id, $3, coalesce((
-            select sender.shard from sender
-             where sender.org_id = batch.org_id and sender.channel_id = batch.channel_id
-               for key share), shard), channel_id, channel_account_id, priority, delivery_guarantee,
-          ledger_now() + make_interval(secs => $4), expires_at, $5,
-          case when ledger_now() + make_interval(secs => $4) >= expires_at then $5 else 0 end, $6, $7, traceparent,
-          ledger_now()
-     from batch
-    where org_id = $1 and id = $2
-   returning channel_id as "channelId", priority, shard, ready_at as "readyAt", ready_at >= expires_at as "isTooLate"`,
-);
-
-const moveMessages = sql.prepared<{ messageId: string; requestId: string; version: number; reason: string | null }>(
-  'message_move',
-  `update message m
-      set batch_id = $2, position = moved.position, attempt = m.attempt + 1, rank = null, provider_code = null,
-          provider_id = null, reason = case when $3 then 'EXPIRED' else moved.reason end,
-          outcome_at = case when $3 then ledger_now() end, expired_at = case when $3 then ledger_now() end,
-          version = m.version + 1, updated_at = ledger_now()
-     from unnest($4::uuid[], $5::text[]) with ordinality as moved (id, reason, position)
-    where m.org_id = $1 and m.id = moved.id
-   returning m.id as "messageId", m.outbound_request_id as "requestId", m.version, m.reason`,
-);
 
 async function deleteSlices(tx: Tx, slices: readonly SliceOfOutcomes[]): Promise<void> {
   if (slices.length === 0) return;

@@ -92,9 +92,9 @@ async function makeUnknown(tx: Tx, deps: RecoveryDeps, slice: LeftSlice): Promis
     .filter((message) => message.rank === null && message.batchId === batchId)
     .map(({ id, attempt }) => ({
       ...{ org, messageId: id, attempt, rank: UNKNOWN_RANK, reason: 'OWNER_DIED' as const },
-      ...{ providerCode: null, providerId: null },
+      ...{ providerCode: null, providerId: null, source: 'RECOVERY' as const },
     }));
-  const changes = await applyEvidence(tx, deps, { locked, evidence });
+  const { changes } = await applyEvidence(tx, deps, { locked, evidence });
   await execute(tx, 'delete from slice where org_id = $1 and batch_id = $2 and lo = $3', [org, batchId, lo]);
   return changes.length;
 }
