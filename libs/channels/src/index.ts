@@ -11,7 +11,7 @@ export type {
   Validation,
 } from './channel-adapter';
 export { rankOfStatus } from './ranks';
-export { messageReasonOf } from './twilio-sms/error-codes';
+export { mayPass, messageReasonOf } from './twilio-sms/error-codes';
 export { parseStatus } from './twilio-sms/parse-status';
 export { twilioSms } from './twilio-sms/twilio-sms';
 export { isSignedByTwilio } from './twilio-sms/verify';
