@@ -14,6 +14,7 @@ export const DISPATCH_ACCESS: AccessTable<DispatchServiceServer> = {
   watchRequest: { scopes: ['send', 'read'] },
   getMessage: { scopes: ['send', 'read'] },
   listMessages: { scopes: ['send', 'read'] },
+  listMessageSteps: { scopes: ['send', 'read'] },
   resolveMessage: { scopes: ['operator'] },
   placeHold: { scopes: ['operator'] },
   releaseHold: { scopes: ['operator'] },

@@ -13,6 +13,7 @@ void runService(
         ...{ grpc, database, shards, instance, ownsAll: false },
         templateUrl: environment.HERALD_TEMPLATE_URL,
         configurationUrl: environment.HERALD_CONFIGURATION_URL,
+        lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
       },
       { bus, clock: systemClock },
     );

@@ -9,6 +9,8 @@ import { validate as isUuid } from 'uuid';
 import { readQuota } from './accept/quota';
 import { sendOutboundMessages, type AcceptDeps } from './accept/send-outbound-messages';
 import { readSendCommand } from './accept/wire';
+import { resolveMessage } from './evidence/resolve-message';
+import { listMessageSteps } from './queries/message-steps';
 import { getMessage, listMessages } from './queries/messages';
 import { getRequest, listRequests } from './queries/requests';
 import { checkLedger } from './reports/check-ledger';
@@ -35,6 +37,11 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
       message: await getMessage(database, org, uuidOf('message_id', request.messageId)),
     })),
     listMessages: unary((request, { org }) => listMessages(database, org, request)),
+    listMessageSteps: unary((request, { org }) => {
+      const messageId = uuidOf('message_id', request.messageId);
+      return listMessageSteps(database, org, { ...request, messageId });
+    }),
+    resolveMessage: unary(async (request, context) => ({ message: await resolveMessage(deps, context, request) })),
     getQuota: unary(async (_request, { org, signal }) => {
       const limit = await deps.requestsPerHourMax(org, signal);
       const { used, nextAvailableAt } = await database.read(org, (tx) => readQuota(tx, org, limit));
@@ -53,7 +60,6 @@ const LATER = {
   pauseRequest: unimplemented(),
   resumeRequest: unimplemented(),
   watchRequest: unimplemented(),
-  resolveMessage: unimplemented(),
   placeHold: unimplemented(),
   releaseHold: unimplemented(),
   listHolds: unimplemented(),

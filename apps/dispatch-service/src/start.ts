@@ -20,6 +20,7 @@ import { encodeAcceptance } from './accept/wire';
 import { DISPATCH_ACCESS } from './access';
 import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
+import { startOutcomeChecker } from './delivery/outcome-checker';
 import { eventOf, type EventDeps } from './events';
 import { migrations } from './migrations';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
@@ -42,8 +43,12 @@ export interface DispatchConfig {
   instance: string;
   /** Owns every shard, from its start and whoever held it: the one process of a home, whose former self is dead. */
   ownsAll: boolean;
+  /** How long an unknown outcome waits for word of the provider before the provider is asked; 300 s when left out. */
+  lookUpAfterSeconds?: number | undefined;
 }
 
+/** As long as reliability.md §3.4 gives a callback. */
+const LOOK_UP_AFTER_SECONDS = 300;
 const SERVICE = 'dispatch';
 const log = logger('dispatch-service');
 const onError = (error: unknown) => log.error('Work failed and is tried again.', { error });
@@ -117,7 +122,7 @@ async function openClients(parts: Parts, { grpc, configurationUrl, templateUrl }
 /** Takes the leases and starts the dispatcher over them. */
 async function startSending(
   parts: Parts,
-  { instance, ownsAll }: DispatchConfig,
+  { instance, ownsAll, lookUpAfterSeconds = LOOK_UP_AFTER_SECONDS }: DispatchConfig,
   deps: EventDeps & Pick<DispatcherDeps, 'database' | 'senders' | 'monotonicMs'>,
 ): Promise<{ dispatcher: Dispatcher; leases: Leases }> {
   const { database, monotonicMs } = deps;
@@ -136,6 +141,12 @@ async function startSending(
       onClaimed: (messages) => counter('herald.slice.claimed').add(messages, {}),
       onOutcome: (kind) => counter('herald.send.outcome').add(1, { kind }),
       onUnknown: (messages) => counter('herald.recovery.unknown').add(messages, {}),
+    }),
+  );
+  await parts.add(async () =>
+    startOutcomeChecker({
+      ...{ ...deps, leases, channel, onError, lookUpAfterMs: lookUpAfterSeconds * 1000 },
+      onAnswer: (result) => counter('herald.outcome.asked').add(1, { result }),
     }),
   );
   return { dispatcher, leases };

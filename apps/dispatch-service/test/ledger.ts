@@ -108,7 +108,8 @@ export async function testLedger(): Promise<TestLedger> {
 
 const USUAL = {
   ...{ org: ORG, messages: 3, skipped: 0, refused: 0, segments: 1 },
-  ...{ wantedShard: SHARD, validForMs: 3_600_000, deliveryGuarantee: 'AT_MOST_ONCE' },
+  ...{ wantedShard: SHARD, validForMs: 3_600_000 },
+  deliveryGuarantee: 'AT_MOST_ONCE',
 } as const;
 
 async function accept(test: TestDatabase, choice: RequestChoice): Promise<StoredRequest> {

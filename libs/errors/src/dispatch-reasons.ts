@@ -7,6 +7,10 @@ export const DISPATCH_REASONS = {
     'The organisation has used its requests of the hour. Repeat after the given delay with the same request_id.',
   ),
   MESSAGE_NOT_FOUND: final('NOT_FOUND', 'The organisation has no message with this id. Check the id.'),
+  MESSAGE_NOT_UNKNOWN: final(
+    'FAILED_PRECONDITION',
+    'The outcome of the message is not unknown, so that nobody is to decide it. Read the message.',
+  ),
   NO_CONTACTS: final('INVALID_ARGUMENT', 'The request has no contacts. Name at least one.'),
   REQUEST_NOT_FOUND: final('NOT_FOUND', 'The organisation has no request with this id. Check the id.'),
   TOO_MANY_CONTACTS: final(

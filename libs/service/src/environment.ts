@@ -115,6 +115,11 @@ export const ENVIRONMENT = {
     'into how many shards organisations are spread; fixed at installation',
     z.coerce.number().int().min(1).max(1_024),
   ),
+  HERALD_OUTCOME_LOOKUP_SECONDS: row(
+    '300',
+    'how long an unknown outcome waits for word of the provider before the provider is asked, 1 to 3600 seconds',
+    z.coerce.number().int().min(1).max(3_600),
+  ),
   HERALD_LOG_LEVEL: row(
     'info',
     'how much is logged: debug, info, warn, error or silent',

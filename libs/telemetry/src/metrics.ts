@@ -34,6 +34,12 @@ export const METRICS = {
     labels: ['result'],
     text: 'status callbacks that changed a message, were ignored, or contradicted what was known',
   },
+  'herald.outcome.asked': {
+    kind: 'counter',
+    unit: '{message}',
+    labels: ['result'],
+    text: 'messages that the provider was asked about, by what the answer came to',
+  },
   'herald.outbox.oldest_age': {
     kind: 'gauge',
     unit: 's',

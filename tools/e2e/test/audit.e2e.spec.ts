@@ -20,7 +20,7 @@ describe('the audit log of every service', () => {
     operator = herald.as({ org: ORG, scopes: ['operator'], subject: 'olga' });
     const simulatorUrl = herald.simulator.url;
     scene = { all: herald.as({ org: ORG }), made: await herald.organisation(ORG), simulatorUrl };
-    tokens.may = await herald.tokens.userToken({ org: ORG, scopes: ['configure', 'send'], subject: 'ben' });
+    tokens.may = await herald.tokens.userToken({ org: ORG, scopes: ['configure', 'send', 'operator'], subject: 'ben' });
     tokens.mayNot = await herald.tokens.userToken({ org: ORG, scopes: ['supervisor'] });
   });
   afterAll(async () => {

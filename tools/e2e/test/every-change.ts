@@ -6,11 +6,12 @@ import {
   OutboundConfiguration,
   Purpose,
 } from '@herald/contracts/configuration';
-import { OutboundRequest } from '@herald/contracts/dispatch';
+import { Message, MessageState, OutboundRequest } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
-import { contactOf, requestOf } from './requests';
+import { eventually } from '@herald/testing';
+import { contactOf, messageIdOf, requestOf } from './requests';
 
 /** The organisation whose log is looked at. */
 export const ORG = '0190a000-0000-7000-8000-0000000a0d17';
@@ -26,7 +27,7 @@ export type Shown = { id: string; shown: unknown };
 
 /** A call that changes something, made ready. */
 export interface Change {
-  kind: Kind | 'outboundRequest';
+  kind: Kind | 'outboundRequest' | 'message';
   request: object;
   /** A request to the same RPC that is refused for what it says. */
   refused: object;
@@ -62,6 +63,10 @@ export const SHOWN: Record<Change['kind'], (answer: never) => Shown> = {
   outboundRequest: ({ outboundRequest }: { outboundRequest: OutboundRequest }) => {
     const { id, outboundConfigurationId, counts } = outboundRequest;
     return { id, shown: OutboundRequest.toJSON(OutboundRequest.fromPartial({ id, outboundConfigurationId, counts })) };
+  },
+  message: ({ message }: { message: Message }) => {
+    const { id, outboundRequestId, attempt, state, reason } = message;
+    return { id, shown: Message.toJSON(Message.fromPartial({ id, outboundRequestId, attempt, state, reason })) };
   },
 };
 
@@ -153,8 +158,8 @@ export const CHANGES: Record<string, (scene: Scene) => Promise<Change>> = {
     const before = await all.configuration.getOrganizationSettings({});
     const settings = OrganizationSettings.fromPartial({ requestsPerHourMax: 29_999 });
     const request = { settings, updateMask: ['requests_per_hour_max'] };
-    const raised = { ...request, settings: { ...settings, requestsPerHourMax: 30_001 } };
-    return { kind: 'organizationSettings', before, request, refused: raised };
+    const impossible = { ...request, settings: { ...settings, requestsPerHourMax: -1 } };
+    return { kind: 'organizationSettings', before, request, refused: impossible };
   },
   SendOutboundMessages: async ({ made }) => {
     const contextItems = { CustomerName: CANARY.name, OrderNumber: 'A', DeliveryDate: 'B' };
@@ -166,6 +171,11 @@ export const CHANGES: Record<string, (scene: Scene) => Promise<Change>> = {
     const request = requestOf(made.outboundConfigurationId, contacts);
     return { kind: 'outboundRequest', request, refused: requestOf(randomUUID(), contacts) };
   },
+  ResolveMessage: async (scene) => {
+    const { messageId, before } = await unknownMessage(scene);
+    const request = { messageId, state: MessageState.DELIVERED, evidence: `Asked ${CANARY.phone}.` };
+    return { kind: 'message', before, request, refused: { ...request, state: MessageState.QUEUED } };
+  },
 };
 
 function idOf(made: { id: string } | undefined): string {
@@ -176,6 +186,22 @@ function idOf(made: { id: string } | undefined): string {
 /** A request that is nothing but an id, and the same with an id of nothing. */
 function byId(field: string, id: string): Pick<Change, 'request' | 'refused'> {
   return { request: { [field]: id }, refused: { [field]: randomUUID() } };
+}
+
+/** A message whose outcome nobody knows: the provider failed as it was sent. */
+async function unknownMessage({ all, made, simulatorUrl }: Scene): Promise<{ messageId: string; before: object }> {
+  const faults = (spec: string) =>
+    fetch(`${simulatorUrl}/_ctl/faults`, { method: 'POST', body: JSON.stringify({ faults: spec }) });
+  await faults('500:1');
+  const { results } = await all.dispatch.sendOutboundMessages(requestOf(made.outboundConfigurationId, [contactOf()]));
+  const messageId = messageIdOf(results[0]);
+  const before = await eventually(async () => {
+    const found = await all.dispatch.getMessage({ messageId });
+    if (found.message?.state !== MessageState.UNKNOWN) throw new Error('the outcome is not unknown yet');
+    return found;
+  });
+  await faults('none');
+  return { messageId, before };
 }
 
 function draft(changed: Partial<Template> = {}): Template {

@@ -26,6 +26,8 @@ const POOL = { poolMax: 10, workerPoolMax: 6 };
 export interface Obstacles {
   /** Opens another way to dispatch's database. */
   dispatchDatabase?(url: string): Promise<{ url: string; stop(): Promise<void> }>;
+  /** How long an unknown outcome waits for word of the provider. */
+  lookUpAfterSeconds?: number;
 }
 
 /** Starts it all, as the one-process system does. */
@@ -57,7 +59,7 @@ export async function oneProcessHerald(obstacles: Obstacles = {}): Promise<OnePr
   const way = await parts.add(
     async () => (await obstacles.dispatchDatabase?.(test.url)) ?? { url: test.url, stop: async () => {} },
   );
-  const urls = await startServices(parts, { identity, test, bus, dispatchUrl: way.url });
+  const urls = await startServices(parts, { identity, test, bus, dispatch: { url: way.url, ...obstacles } });
   const callers = await callersOf(parts, { tokens: identity, urls, simulator });
   const credentialsOf = () => credentials.createInsecure();
   const doors = { tokens: identity, urls, simulator, credentialsOf };
@@ -70,8 +72,13 @@ async function startServices(
     identity,
     test,
     bus,
-    dispatchUrl,
-  }: { identity: TestIdentity; test: TestDatabase; bus: ReturnType<typeof inProcessBus>; dispatchUrl: string },
+    dispatch: { url, lookUpAfterSeconds },
+  }: {
+    identity: TestIdentity;
+    test: TestDatabase;
+    bus: ReturnType<typeof inProcessBus>;
+    dispatch: Pick<Obstacles, 'lookUpAfterSeconds'> & { url: string };
+  },
 ): Promise<ServiceUrls> {
   const grpc = (service: ServiceName): GrpcConfig => ({
     address: '127.0.0.1:0',
@@ -97,9 +104,9 @@ async function startServices(
     await parts.add(() =>
       dispatchService.start(
         {
-          ...{ grpc: grpc('dispatch'), database: { ...database, url: dispatchUrl } },
+          ...{ grpc: grpc('dispatch'), database: { ...database, url } },
           ...{ templateUrl: template, configurationUrl: configuration },
-          ...{ shards: 4, instance: 'spec', ownsAll: true },
+          ...{ shards: 4, instance: 'spec', ownsAll: true, lookUpAfterSeconds },
         },
         shared,
       ),

@@ -3,14 +3,13 @@ import { refusal } from '@herald/testing';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { Channel, ChannelAccount, OrganizationSettings, OutboundConfiguration } from '@herald/contracts/configuration';
-import type { Contact } from '@herald/contracts/dispatch';
-import { type SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
+import { MessageState, type Contact, type SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import { CONTACT_REASONS, REASONS, WARNINGS, type ContactReason, type Reason } from '@herald/errors';
 import { makeSampleOrganisation, type Connection, type SampleOrganisation } from '@herald/herald-cli';
 import { oneProcessHerald } from './one-process-herald';
-import { contactOf, requestOf } from './requests';
+import { contactOf, messageIdOf, requestOf } from './requests';
 import type { RunningHerald } from './running-herald';
 
 const ORG = 'reasons';
@@ -134,6 +133,11 @@ const CASES: Partial<Record<Reason, (scene: Scene) => Promise<unknown>>> = {
   CHANNEL_NOT_FOUND: ({ all }) => all.configuration.getChannelById({ channelId: randomUUID() }),
   CHANNEL_ACCOUNT_NOT_FOUND: ({ all }) => all.configuration.getChannelAccount({ channelAccountId: randomUUID() }),
   REQUEST_NOT_FOUND: ({ all }) => all.dispatch.getRequest({ outboundRequestId: randomUUID() }),
+  MESSAGE_NOT_UNKNOWN: async ({ herald, all, made }) => {
+    const { results } = await all.dispatch.sendOutboundMessages(requestOf(made.outboundConfigurationId, [contactOf()]));
+    const { dispatch } = herald.as({ org: ORG, scopes: ['operator'] });
+    return dispatch.resolveMessage({ messageId: messageIdOf(results[0]), state: MessageState.SENT, evidence: 'None.' });
+  },
   MESSAGE_NOT_FOUND: ({ all }) => all.dispatch.getMessage({ messageId: randomUUID() }),
   CHANNEL_ACCOUNT_NAME_TAKEN: async ({ all, made }) => {
     const { channelAccount } = await all.configuration.getChannelAccount(made);
@@ -226,7 +230,11 @@ const CONTACTS: Record<ContactReason, Contact[]> = {
 const STRICT_2020: ReadonlySet<string> = new Set(['CASE_NAME_MISSING', 'CUSTOMER_NAME_MISSING']);
 
 /** Cases in which a good request to one contact goes before the one that is refused. */
-const SENDS_FIRST: ReadonlySet<string> = new Set(['REQUEST_ID_REUSED', 'HOURLY_REQUESTS_EXHAUSTED']);
+const SENDS_FIRST: ReadonlySet<string> = new Set([
+  'MESSAGE_NOT_UNKNOWN',
+  'REQUEST_ID_REUSED',
+  'HOURLY_REQUESTS_EXHAUSTED',
+]);
 /** The request, its message, its request id, its entry in the audit log, its number of the quota. */
 const ROWS_OF_ONE_REQUEST = 5;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
-import { Contact, type SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
+import { Contact, type ContactResult, type SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
 
 /** A contact that can be sent to, with changes. */
 export function contactOf(changes: Partial<Contact> = {}): Contact {
@@ -29,4 +29,10 @@ export function requestOf(
     readyTime: undefined,
     ...changes,
   };
+}
+
+/** The message of a contact that was accepted. */
+export function messageIdOf(result: ContactResult | undefined): string {
+  if (result?.outcome?.$case !== 'accepted') throw new Error('the contact was not accepted');
+  return result.outcome.value.messageId;
 }

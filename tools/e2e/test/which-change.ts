@@ -18,8 +18,8 @@ const TABLE: Record<Rpc['service'], { change: string; read: string }> = {
   DispatchService: {
     change: `SendOutboundMessages StreamOutboundMessages CancelRequest PauseRequest ResumeRequest ResolveMessage PlaceHold
       ReleaseHold RunFlow PublishEntityEvents AddSuppression RemoveSuppression SendReply EraseContact`,
-    read: `PreviewOutboundMessages GetRequest ListRequests WatchRequest GetMessage ListMessages ListHolds GetQuota GetFlowRun
-      ListFlowRuns ListSuppressions GetDeliveryReport CheckLedger ExportConsent`,
+    read: `PreviewOutboundMessages GetRequest ListRequests WatchRequest GetMessage ListMessages ListMessageSteps ListHolds
+      GetQuota GetFlowRun ListFlowRuns ListSuppressions GetDeliveryReport CheckLedger ExportConsent`,
   },
   ConversationService: {
     change: `CreateWorkstream UpdateWorkstream DeleteWorkstream CreateQueue UpdateQueue DeleteQueue CreateAgent UpdateAgent

@@ -114,6 +114,50 @@ describe('settleCallbacks', () => {
     expect(await ledger.states(request)).toEqual(['DELIVERED']);
   });
 
+  describe('a failure that may pass', () => {
+    const atLeastOnce = async (validForMs = 3_600_000) => {
+      const request = await ledger.accept({ messages: 1, deliveryGuarantee: 'AT_LEAST_ONCE', validForMs });
+      await ledger.claim(request, epoch);
+      return request;
+    };
+    const turn = async (request: StoredRequest) => {
+      const [row] = await ledger.asOwner<{ attempt: number; reason: string; batchId: string; minutes: number }>(
+        `select m.attempt, m.reason, m.batch_id as "batchId", round(extract(epoch from b.ready_at - now()) / 60)::int as minutes
+           from message m join batch b on b.id = m.batch_id where m.id = $1`,
+        [request.messageIds[0]],
+      );
+      return row;
+    };
+    const passing = { providerErrorCode: '30003' };
+
+    it('P4: has a message that is sent at least once tried again, a quarter of an hour later and only once', async () => {
+      const request = await atLeastOnce();
+      await settle(callbackOf(request, 0, 'undelivered', passing));
+      expect(await ledger.states(request)).toEqual(['QUEUED']);
+      const again = await turn(request);
+      expect(again).toMatchObject({ attempt: 2, reason: 'FAILURE_MAY_PASS', minutes: 15 });
+      await ledger.asOwner('update batch set ready_at = now() where id = $1', [again?.batchId]);
+      await ledger.claim({ ...request, batchId: again?.batchId ?? '' }, epoch);
+      await settle(callbackOf(request, 0, 'undelivered', { ...passing, attempt: 2 }));
+      expect(await ledger.states(request)).toEqual(['UNDELIVERED']);
+    });
+
+    it('P3: is the end of a message that is sent at most once', async () => {
+      const request = await sending();
+      await settle(callbackOf(request, 0, 'undelivered', passing));
+      expect(await ledger.states(request)).toEqual(['UNDELIVERED']);
+    });
+
+    it('is the end too when the message expires before it may have passed, or for another cause', async () => {
+      const short = await atLeastOnce(15 * 60_000);
+      await settle(callbackOf(short, 0, 'undelivered', passing));
+      expect(await ledger.states(short)).toEqual(['UNDELIVERED']);
+      const filtered = await atLeastOnce();
+      await settle(callbackOf(filtered, 0, 'undelivered', { providerErrorCode: '30007' }));
+      expect(await ledger.states(filtered)).toEqual(['UNDELIVERED']);
+    });
+  });
+
   it('merges many at once from both sides without a deadlock', async () => {
     const request = await ledger.accept({ messages: 100 });
     const slice = await ledger.claim(request, epoch);

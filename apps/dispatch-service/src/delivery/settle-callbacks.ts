@@ -6,6 +6,7 @@ import { noteWords, type WordAboutProviderId } from '../evidence/provider-refs';
 import { reasonOf } from '../evidence/reason-of';
 import type { EventDeps, StateChange } from '../events';
 import { validate as isUuid } from 'uuid';
+import { tryOnceMore } from './try-once-more';
 
 /** What became of callbacks, counted. */
 export interface Settled {
@@ -45,6 +46,7 @@ export async function settleCallbacks(
   const believed = withIds.filter((callback) => belongs(byId.get(callback.messageId.toLowerCase()), callback));
   const evidence = [...believed.map(asEvidence), ...fromProviderIds];
   const { changes, contradictions } = await applyEvidence(tx, deps, { locked, evidence });
+  await tryOnceMore(tx, deps, { locked, changes, source: 'CALLBACK' });
   const traceparents = [...new Set(locked.flatMap(({ traceparent }) => traceparent ?? []))];
   const ignored = callbacks.length - ranked.length + withIds.length - believed.length;
   return { changes, contradictions, traceparents, ignored };

@@ -6,7 +6,7 @@ import {
 } from '@herald/contracts/dispatch';
 import { ChannelType } from '@herald/contracts/type';
 import { invalidFields, notFound } from '@herald/errors';
-import { cutPage, maybe, readPage, sql, type Database } from '@herald/postgres';
+import { cutPage, maybe, readPage, sql, type Database, type Tx } from '@herald/postgres';
 import { validate as isUuid } from 'uuid';
 
 const PAGE_SIZES = { byDefault: 50, max: 500 };
@@ -27,10 +27,12 @@ const MESSAGE_SELECT = `select m.id, m.outbound_request_id as "outboundRequestId
 
 /** A message with its address, its text and its state. Throws MESSAGE_NOT_FOUND. */
 export async function getMessage(database: Database, org: string, id: string): Promise<Message> {
-  const rows = await database.read(org, (tx) =>
-    sql<MessageRow>(tx, `${MESSAGE_SELECT} where m.org_id = $1 and m.id = $2`, [org, id]),
-  );
-  const row = maybe(rows);
+  return database.read(org, (tx) => readMessage(tx, org, id));
+}
+
+/** The same within a transaction. */
+export async function readMessage(tx: Tx, org: string, id: string): Promise<Message> {
+  const row = maybe(await sql<MessageRow>(tx, `${MESSAGE_SELECT} where m.org_id = $1 and m.id = $2`, [org, id]));
   if (!row) throw notFound('MESSAGE_NOT_FOUND', 'message', id);
   return writeMessage(row);
 }

@@ -152,6 +152,27 @@ describe('checkLedger', () => {
       isClaimed: true,
     },
     {
+      description: 'the message is unknown, and nobody is to ask after its batch: it would be so for ever',
+      tamper: async (request) => {
+        await owner('update message set rank = 1 where id = $1', firstMessage(request));
+        await owner('update batch set check_at = null where id = $1', request.batchId);
+      },
+      subject: firstMessage,
+      isClaimed: true,
+    },
+    {
+      description: 'the message is to be sent at most once, and got a new attempt on a guess',
+      tamper: (request) =>
+        owner(
+          `insert into message_step (org_id, message_id, id, attempt, at, state, rank, reason, source)
+           select $1, $2, uuid.id, uuid.attempt, now(), uuid.state, uuid.rank, uuid.reason, 'LOOK_UP'
+             from (values ($3::uuid, 1, 'UNKNOWN', 1, 'CONNECTION_RESET'), ($4, 2, 'QUEUED', null, 'NOT_FOUND_AT_PROVIDER'))
+                  as uuid (id, attempt, state, rank, reason)`,
+          ...[request.org, firstMessage(request), newId(), newId()],
+        ),
+      subject: firstMessage,
+    },
+    {
       description: 'the provider id names a message that is not there',
       tamper: ({ org, channelAccountId, batchId }) =>
         owner(

@@ -126,6 +126,29 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
       limit $3`,
   },
   {
+    description: 'the message is unknown, and nobody is to ask after its batch: it would be so for ever',
+    statement: `select m.id::text as subject
+       from message_state m
+       join batch b on b.org_id = m.org_id and b.id = m.batch_id
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.state = 'UNKNOWN'
+        and b.check_at is null
+      limit $3`,
+  },
+  {
+    description: 'the message is to be sent at most once, and got a new attempt on a guess',
+    statement: `select m.id::text as subject
+       from message_step step
+       join message m on m.org_id = step.org_id and m.id = step.message_id
+       join batch b on b.org_id = m.org_id and b.id = m.batch_id
+      where step.org_id = $1 and step.rank = 1 and ($2::uuid is null or m.outbound_request_id = $2)
+        and b.delivery_guarantee = 'AT_MOST_ONCE'
+        and exists (
+              select 1 from message_step next
+               where next.org_id = step.org_id and next.message_id = step.message_id and next.attempt = step.attempt + 1
+                 and next.reason = 'NOT_FOUND_AT_PROVIDER')
+      limit $3`,
+  },
+  {
     description: 'the provider id names a message that is not there',
     statement: `select ref.provider_id as subject
        from provider_ref ref

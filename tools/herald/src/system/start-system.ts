@@ -162,6 +162,7 @@ async function startServices(
         grpc: { ...grpc('dispatch', ports.dispatch), internalAddress: `${HOST}:${ports.channelz}` },
         database: databaseOf('dispatch'),
         ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, ownsAll: true },
+        lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
       },
       shared,
     ),

@@ -26,7 +26,7 @@ export const REQUEST: Noun = {
 /** What can be asked about messages. */
 export const MESSAGE: Noun = {
   noun: 'message',
-  text: 'where a message stands',
+  text: 'where a message stands, and what happened to it',
   verbs: [
     {
       verb: 'get',
@@ -44,6 +44,13 @@ export const MESSAGE: Noun = {
           outboundRequestId: options.request ?? '',
           states: statesOf(options.state),
         }),
+    },
+    {
+      verb: 'history',
+      text: 'show what happened to a message, step by step',
+      takesId: true,
+      options: PAGE,
+      run: ({ dispatch }, options, messageId) => dispatch.listMessageSteps({ messageId, ...pageOf(options) }),
     },
   ],
 };

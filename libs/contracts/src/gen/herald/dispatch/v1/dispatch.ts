@@ -634,6 +634,152 @@ export interface ListMessagesResponse {
   nextPageToken: string;
 }
 
+/** A step in the history of a message: what was learnt of it, and from whom. */
+export interface MessageStep {
+  /** The step's id, a UUID; empty for acceptance and cancellation. */
+  id: string;
+  /** The attempt it tells of, from 1. */
+  attempt: number;
+  /** Where the message stood after it; of a contradiction, the state that the message did not take on. */
+  state: MessageState;
+  /** Why, if the state needs a reason. */
+  reason: string;
+  /** The provider's own error code, if it gave one. */
+  providerErrorCode: string;
+  /** The provider's id of the message, if it gave one. */
+  providerMessageId: string;
+  /** From whom it was learnt. */
+  source: MessageStep_Source;
+  /** The operator who said it: the subject of the token. */
+  saidBy: string;
+  /** How the operator knows. */
+  evidence: string;
+  /** Whether it denies what was known, and was not believed: "failed" after "delivered". */
+  contradicts: boolean;
+  /** When it was written down. */
+  time: Date | undefined;
+}
+
+/** Names from whom a step was learnt. */
+export enum MessageStep_Source {
+  /** UNSPECIFIED - No source was given. */
+  UNSPECIFIED = "SOURCE_UNSPECIFIED",
+  /** CALL - The call that accepted or cancelled it. */
+  CALL = "SOURCE_CALL",
+  /** SEND - The provider's answer when it was sent, or that there was none. */
+  SEND = "SOURCE_SEND",
+  /** CALLBACK - A status callback of the provider. */
+  CALLBACK = "SOURCE_CALLBACK",
+  /** LOOK_UP - The provider, when it was asked. */
+  LOOK_UP = "SOURCE_LOOK_UP",
+  /** RECOVERY - Herald itself, about what a sending process left when it died. */
+  RECOVERY = "SOURCE_RECOVERY",
+  /** TIME - Time that ran out. */
+  TIME = "SOURCE_TIME",
+  /** OPERATOR - An operator. */
+  OPERATOR = "SOURCE_OPERATOR",
+  UNRECOGNIZED = "UNRECOGNIZED",
+}
+
+export function messageStep_SourceFromJSON(object: any): MessageStep_Source {
+  switch (object) {
+    case 0:
+    case "SOURCE_UNSPECIFIED":
+      return MessageStep_Source.UNSPECIFIED;
+    case 1:
+    case "SOURCE_CALL":
+      return MessageStep_Source.CALL;
+    case 2:
+    case "SOURCE_SEND":
+      return MessageStep_Source.SEND;
+    case 3:
+    case "SOURCE_CALLBACK":
+      return MessageStep_Source.CALLBACK;
+    case 4:
+    case "SOURCE_LOOK_UP":
+      return MessageStep_Source.LOOK_UP;
+    case 5:
+    case "SOURCE_RECOVERY":
+      return MessageStep_Source.RECOVERY;
+    case 6:
+    case "SOURCE_TIME":
+      return MessageStep_Source.TIME;
+    case 7:
+    case "SOURCE_OPERATOR":
+      return MessageStep_Source.OPERATOR;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return MessageStep_Source.UNRECOGNIZED;
+  }
+}
+
+export function messageStep_SourceToJSON(object: MessageStep_Source): string {
+  switch (object) {
+    case MessageStep_Source.UNSPECIFIED:
+      return "SOURCE_UNSPECIFIED";
+    case MessageStep_Source.CALL:
+      return "SOURCE_CALL";
+    case MessageStep_Source.SEND:
+      return "SOURCE_SEND";
+    case MessageStep_Source.CALLBACK:
+      return "SOURCE_CALLBACK";
+    case MessageStep_Source.LOOK_UP:
+      return "SOURCE_LOOK_UP";
+    case MessageStep_Source.RECOVERY:
+      return "SOURCE_RECOVERY";
+    case MessageStep_Source.TIME:
+      return "SOURCE_TIME";
+    case MessageStep_Source.OPERATOR:
+      return "SOURCE_OPERATOR";
+    case MessageStep_Source.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function messageStep_SourceToNumber(object: MessageStep_Source): number {
+  switch (object) {
+    case MessageStep_Source.UNSPECIFIED:
+      return 0;
+    case MessageStep_Source.CALL:
+      return 1;
+    case MessageStep_Source.SEND:
+      return 2;
+    case MessageStep_Source.CALLBACK:
+      return 3;
+    case MessageStep_Source.LOOK_UP:
+      return 4;
+    case MessageStep_Source.RECOVERY:
+      return 5;
+    case MessageStep_Source.TIME:
+      return 6;
+    case MessageStep_Source.OPERATOR:
+      return 7;
+    case MessageStep_Source.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+/** Asks for a page of a message's history. */
+export interface ListMessageStepsRequest {
+  /** The message's id. */
+  messageId: string;
+  /** How many to return at most; 0 means 50, more than 200 means 200. */
+  pageSize: number;
+  /** The next_page_token of the page before; empty for the first. */
+  pageToken: string;
+}
+
+/** A page of a message's history. */
+export interface ListMessageStepsResponse {
+  /** The steps, the oldest first. */
+  steps: MessageStep[];
+  /** The token of the next page; empty on the last. */
+  nextPageToken: string;
+}
+
 /** Decides by hand what became of a message. */
 export interface ResolveMessageRequest {
   /** The message's id; its outcome must be unknown. */
@@ -6161,6 +6307,461 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
   },
 };
 
+function createBaseMessageStep(): MessageStep {
+  return {
+    id: "",
+    attempt: 0,
+    state: MessageState.UNSPECIFIED,
+    reason: "",
+    providerErrorCode: "",
+    providerMessageId: "",
+    source: MessageStep_Source.UNSPECIFIED,
+    saidBy: "",
+    evidence: "",
+    contradicts: false,
+    time: undefined,
+  };
+}
+
+export const MessageStep: MessageFns<MessageStep> = {
+  encode(message: MessageStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    if (message.state !== MessageState.UNSPECIFIED) {
+      writer.uint32(24).int32(messageStateToNumber(message.state));
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.providerErrorCode !== "") {
+      writer.uint32(42).string(message.providerErrorCode);
+    }
+    if (message.providerMessageId !== "") {
+      writer.uint32(50).string(message.providerMessageId);
+    }
+    if (message.source !== MessageStep_Source.UNSPECIFIED) {
+      writer.uint32(56).int32(messageStep_SourceToNumber(message.source));
+    }
+    if (message.saidBy !== "") {
+      writer.uint32(66).string(message.saidBy);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(74).string(message.evidence);
+    }
+    if (message.contradicts !== false) {
+      writer.uint32(80).bool(message.contradicts);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MessageStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMessageStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = messageStateFromJSON(reader.int32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.providerErrorCode = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.providerMessageId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.source = messageStep_SourceFromJSON(reader.int32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.saidBy = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.contradicts = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MessageStep {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      state: isSet(object.state) ? messageStateFromJSON(object.state) : MessageState.UNSPECIFIED,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      providerErrorCode: isSet(object.providerErrorCode)
+        ? globalThis.String(object.providerErrorCode)
+        : isSet(object.provider_error_code)
+        ? globalThis.String(object.provider_error_code)
+        : "",
+      providerMessageId: isSet(object.providerMessageId)
+        ? globalThis.String(object.providerMessageId)
+        : isSet(object.provider_message_id)
+        ? globalThis.String(object.provider_message_id)
+        : "",
+      source: isSet(object.source) ? messageStep_SourceFromJSON(object.source) : MessageStep_Source.UNSPECIFIED,
+      saidBy: isSet(object.saidBy)
+        ? globalThis.String(object.saidBy)
+        : isSet(object.said_by)
+        ? globalThis.String(object.said_by)
+        : "",
+      evidence: isSet(object.evidence) ? globalThis.String(object.evidence) : "",
+      contradicts: isSet(object.contradicts) ? globalThis.Boolean(object.contradicts) : false,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: MessageStep): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.state !== MessageState.UNSPECIFIED) {
+      obj.state = messageStateToJSON(message.state);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.providerErrorCode !== "") {
+      obj.providerErrorCode = message.providerErrorCode;
+    }
+    if (message.providerMessageId !== "") {
+      obj.providerMessageId = message.providerMessageId;
+    }
+    if (message.source !== MessageStep_Source.UNSPECIFIED) {
+      obj.source = messageStep_SourceToJSON(message.source);
+    }
+    if (message.saidBy !== "") {
+      obj.saidBy = message.saidBy;
+    }
+    if (message.evidence !== "") {
+      obj.evidence = message.evidence;
+    }
+    if (message.contradicts !== false) {
+      obj.contradicts = message.contradicts;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MessageStep>, I>>(base?: I): MessageStep {
+    return MessageStep.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MessageStep>, I>>(object: I): MessageStep {
+    const message = createBaseMessageStep();
+    message.id = object.id ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.state = object.state ?? MessageState.UNSPECIFIED;
+    message.reason = object.reason ?? "";
+    message.providerErrorCode = object.providerErrorCode ?? "";
+    message.providerMessageId = object.providerMessageId ?? "";
+    message.source = object.source ?? MessageStep_Source.UNSPECIFIED;
+    message.saidBy = object.saidBy ?? "";
+    message.evidence = object.evidence ?? "";
+    message.contradicts = object.contradicts ?? false;
+    message.time = object.time ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListMessageStepsRequest(): ListMessageStepsRequest {
+  return { messageId: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListMessageStepsRequest: MessageFns<ListMessageStepsRequest> = {
+  encode(message: ListMessageStepsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.messageId !== "") {
+      writer.uint32(10).string(message.messageId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMessageStepsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMessageStepsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListMessageStepsRequest {
+    return {
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListMessageStepsRequest): unknown {
+    const obj: any = {};
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListMessageStepsRequest>, I>>(base?: I): ListMessageStepsRequest {
+    return ListMessageStepsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListMessageStepsRequest>, I>>(object: I): ListMessageStepsRequest {
+    const message = createBaseListMessageStepsRequest();
+    message.messageId = object.messageId ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListMessageStepsResponse(): ListMessageStepsResponse {
+  return { steps: [], nextPageToken: "" };
+}
+
+export const ListMessageStepsResponse: MessageFns<ListMessageStepsResponse> = {
+  encode(message: ListMessageStepsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.steps) {
+      MessageStep.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMessageStepsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMessageStepsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.steps.push(MessageStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListMessageStepsResponse {
+    return {
+      steps: globalThis.Array.isArray(object?.steps) ? object.steps.map((e: any) => MessageStep.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListMessageStepsResponse): unknown {
+    const obj: any = {};
+    if (message.steps?.length) {
+      obj.steps = message.steps.map((e) => MessageStep.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListMessageStepsResponse>, I>>(base?: I): ListMessageStepsResponse {
+    return ListMessageStepsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListMessageStepsResponse>, I>>(object: I): ListMessageStepsResponse {
+    const message = createBaseListMessageStepsResponse();
+    message.steps = object.steps?.map((e) => MessageStep.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 function createBaseResolveMessageRequest(): ResolveMessageRequest {
   return { messageId: "", state: MessageState.UNSPECIFIED, evidence: "" };
 }
@@ -10260,6 +10861,18 @@ export const DispatchServiceService = {
       Buffer.from(ListMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
+  /** Lists what happened to a message, step by step, the oldest first. */
+  listMessageSteps: {
+    path: "/herald.dispatch.v1.DispatchService/ListMessageSteps" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMessageStepsRequest): Buffer =>
+      Buffer.from(ListMessageStepsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMessageStepsRequest => ListMessageStepsRequest.decode(value),
+    responseSerialize: (value: ListMessageStepsResponse): Buffer =>
+      Buffer.from(ListMessageStepsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMessageStepsResponse => ListMessageStepsResponse.decode(value),
+  },
   /** Decides by hand what became of a message whose outcome is unknown. */
   resolveMessage: {
     path: "/herald.dispatch.v1.DispatchService/ResolveMessage" as const,
@@ -10470,6 +11083,8 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   getMessage: handleUnaryCall<GetMessageRequest, GetMessageResponse>;
   /** Lists messages: those of one request in the order of its contacts, those of the organisation newest first. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
+  /** Lists what happened to a message, step by step, the oldest first. */
+  listMessageSteps: handleUnaryCall<ListMessageStepsRequest, ListMessageStepsResponse>;
   /** Decides by hand what became of a message whose outcome is unknown. */
   resolveMessage: handleUnaryCall<ResolveMessageRequest, ResolveMessageResponse>;
   /** Holds the queued messages of a configuration, a channel or the whole organisation. */
@@ -10669,6 +11284,22 @@ export interface DispatchServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMessagesResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists what happened to a message, step by step, the oldest first. */
+  listMessageSteps(
+    request: ListMessageStepsRequest,
+    callback: (error: ServiceError | null, response: ListMessageStepsResponse) => void,
+  ): ClientUnaryCall;
+  listMessageSteps(
+    request: ListMessageStepsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMessageStepsResponse) => void,
+  ): ClientUnaryCall;
+  listMessageSteps(
+    request: ListMessageStepsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMessageStepsResponse) => void,
   ): ClientUnaryCall;
   /** Decides by hand what became of a message whose outcome is unknown. */
   resolveMessage(
