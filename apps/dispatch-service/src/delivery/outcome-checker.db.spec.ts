@@ -1,4 +1,5 @@
-import type { ChannelAdapter, Finding, LookUp, SendOutcome, SoughtMessage } from '@herald/channels';
+import type { SendOutcome, SoughtMessage } from '@herald/channels';
+import type { Tx } from '@herald/postgres';
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
 import { callbackOf } from '../../test/callbacks';
@@ -12,6 +13,7 @@ import {
   type StoredRequest,
   type TestLedger,
 } from '../../test/ledger';
+import { ProviderWithAList } from '../../test/provider-with-a-list';
 import { checkLedger } from '../reports/check-ledger';
 import { recordOutcomes } from '../send/record-outcomes';
 import type { Senders } from '../send/senders';
@@ -20,31 +22,6 @@ import { settleCallbacks } from './settle-callbacks';
 
 const UNKNOWN: SendOutcome = { kind: 'unknown', reason: 'CONNECTION_RESET' };
 const DAY_SECONDS = 24 * 3_600;
-
-/** A provider's list, and what is asked of it. */
-class ProviderWithAList implements Pick<ChannelAdapter, 'find' | 'lookUp'> {
-  readonly asked: (SoughtMessage | string)[] = [];
-  list: { id: string; body: string; status: string; errorCode?: string }[] = [];
-  isAway = false;
-
-  readonly find = async (sought: SoughtMessage): Promise<Finding> => {
-    this.asked.push(sought);
-    if (this.isAway) return { kind: 'unavailable', retryAfterMs: 1_000 };
-    const candidates = this.list.filter(({ body }) => body === sought.body).map(reportOf);
-    return { kind: 'found', candidates, isComplete: true };
-  };
-
-  readonly lookUp = async (providerId: string): Promise<LookUp> => {
-    this.asked.push(providerId);
-    if (this.isAway) return { kind: 'unavailable', retryAfterMs: 1_000 };
-    const entry = this.list.find(({ id }) => id === providerId);
-    return entry ? { kind: 'report', report: reportOf(entry) } : { kind: 'not_there' };
-  };
-}
-
-const reportOf = ({ id, status, errorCode = '' }: ProviderWithAList['list'][number]) => ({
-  ...{ accountId: 'AC1', providerId: id, status, errorCode },
-});
 
 describe('the outcome checker', () => {
   let ledger: TestLedger;
@@ -311,28 +288,60 @@ describe('the outcome checker', () => {
   });
 
   it('P1: looks again at what became unknown while it looked', async () => {
-    const request = await ledger.accept({ messages: 1 });
+    const request = await ledger.accept({ messages: 2 });
     const slice = await ledger.claim(request, epoch);
-    await ledger.asOwner('update batch set check_at = clock_timestamp() where id = $1', [request.batchId]);
-    const record = () =>
+    const [first, second] = slice.messages.map((message) => ({ slice, message, outcome: UNKNOWN }));
+    const record = (outcome: typeof first, isLast: boolean) =>
       ledger.database.worker((tx) =>
-        recordOutcomes(tx, deps, {
-          outcomes: slice.messages.map((message) => ({ slice, message, outcome: UNKNOWN })),
-          slices: [slice],
-        }),
+        recordOutcomes(tx, deps, { outcomes: outcome ? [outcome] : [], slices: isLast ? [slice] : [] }),
       );
-    let transactions = 0;
-    const database = {
-      ...ledger.database,
-      worker: (async (work) => {
-        const done = await ledger.database.worker(work);
-        transactions += 1;
-        // After the messages were read, and before the next look is set.
-        if (transactions === 2) await record();
-        return done;
-      }) as typeof ledger.database.worker,
+    await record(first, false);
+    await pass(request, 301);
+    const busy = {
+      lookUp: provider.lookUp,
+      find: async (sought: SoughtMessage) => {
+        await record(second, true);
+        return provider.find(sought);
+      },
     };
-    await look({ ...checker(), database });
+    await look({ ...checker(), channel: busy });
+    expect(await ledger.states(request)).toEqual(['FAILED', 'UNKNOWN']);
+    expect(await dueInSeconds(request)).toBe(300);
+  });
+
+  it('P1: looks again at what becomes unknown in the moment in which it sets the next time', async () => {
+    const request = await ledger.accept({ messages: 2 });
+    const slice = await ledger.claim(request, epoch);
+    const [first, second] = slice.messages.map((message) => ({ slice, message, outcome: UNKNOWN }));
+    const write = (tx: Tx, outcome: typeof first, isLast: boolean) =>
+      recordOutcomes(tx, deps, { outcomes: outcome ? [outcome] : [], slices: isLast ? [slice] : [] });
+    await ledger.database.worker((tx) => write(tx, first, false));
+    await pass(request, 301);
+    let recorded: Promise<void> | undefined;
+    let commit = () => {};
+    const mayCommit = new Promise<void>((resolve) => (commit = resolve));
+    const busy = {
+      lookUp: provider.lookUp,
+      find: async (sought: SoughtMessage) => {
+        await new Promise<void>((written) => {
+          recorded = ledger.database.worker(async (tx) => {
+            await write(tx, second, true);
+            written();
+            await mayCommit;
+          });
+        });
+        return provider.find(sought);
+      },
+    };
+    const looked = look({ ...checker(), channel: busy });
+    await eventually(async () => {
+      const waiting = await ledger.asOwner(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      expect(waiting).toHaveLength(1);
+    });
+    commit();
+    await Promise.all([looked, recorded]);
     expect(await dueInSeconds(request)).toBe(300);
   });
 

@@ -1,4 +1,4 @@
-import type { Database } from '@herald/postgres';
+import type { Database, Tx } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import { applyEvidence, lock, type MessageEvidence } from '../evidence/evidence-store';
 import type { EventDeps } from '../events';
@@ -7,7 +7,15 @@ import type { Leases } from '../send/leases';
 import type { Senders } from '../send/senders';
 import { askProvider, type Answer, type AskingDeps, type Question } from './ask-provider';
 import { settleAnswers } from './settle-answers';
-import { endVisit, readStanding, takeDue, type DueBatch, type StandingMessage } from './visits';
+import {
+  endVisit,
+  readStanding,
+  setNextLooks,
+  takeDue,
+  type DueBatch,
+  type NextLookOf,
+  type StandingMessage,
+} from './visits';
 import { askAgainMs, needOf, nextLookMs } from './when-to-look';
 
 const LOOK_EVERY_MS = 2_000;
@@ -66,50 +74,59 @@ export function startOutcomeChecker(deps: CheckerDeps): OutcomeChecker {
 
 /** One round: looks after the batches that are due now, and returns how many those were. */
 export async function lookAfter(deps: CheckerDeps & { signal: AbortSignal }): Promise<number> {
-  const { database } = deps;
-  const batches = await database.worker((tx) => takeDue(tx, [deps.leases.shards(), BATCHES_PER_ROUND_MAX]));
-  if (batches.length === 0) return 0;
   const unknownMs = deps.lookUpAfterMs + SEND_WINDOW_MS;
-  const needs = needsOf(batches, await database.worker((tx) => readStanding(tx, batches)), unknownMs);
-  await database.worker((tx) => closeQuiet(tx, deps, needs.quiet));
   const putOff = new Map<string, number>();
-  const byAccount = Map.groupBy(needs.questions, ({ batch }) => `${batch.org}/${batch.channelId}`);
+  const nextOf: NextLookOf = (message, { takenAt }) => {
+    const ms = putOff.get(message.id);
+    return { ms: ms ?? nextLookMs(message, { now: takenAt, unknownMs }), isPutOff: ms !== undefined };
+  };
+  const { batches, busy, questions, quiet } = await deps.database.worker((tx) =>
+    begin(tx, deps, { unknownMs, nextOf }),
+  );
+  if (busy.length === 0) return batches.length;
+  await deps.database.worker((tx) => closeQuiet(tx, deps, quiet));
+  const bySender = Map.groupBy(questions, ({ batch }) => `${batch.org}/${batch.channelId}`);
   await Promise.all(
-    [...byAccount.values()].map(async (questions) => {
-      for (const { message } of questions.slice(QUESTIONS_PER_ROUND_MAX)) putOff.set(message.id, 0);
-      await askAndSettle(deps, questions.slice(0, QUESTIONS_PER_ROUND_MAX), putOff);
+    [...bySender.values()].map(async (all) => {
+      for (const { message } of all.slice(QUESTIONS_PER_ROUND_MAX)) putOff.set(message.id, 0);
+      await askAndSettle(deps, all.slice(0, QUESTIONS_PER_ROUND_MAX), putOff);
     }),
   );
-  await database.worker((tx) =>
-    endVisit(tx, batches, (message, { takenAt }) => {
-      const ms = putOff.get(message.id);
-      return { ms: ms ?? nextLookMs(message, { now: takenAt, unknownMs }), isPutOff: ms !== undefined };
-    }),
-  );
+  await deps.database.worker((tx) => endVisit(tx, busy, nextOf));
   return batches.length;
 }
 
-/** Sorts the messages of due batches by what they need now. */
-function needsOf(batches: readonly DueBatch[], messages: readonly StandingMessage[], unknownMs: number) {
+/**
+ * Takes what is due and finds what it needs. Most batches need nothing: these get their next time here, in the
+ * transaction that read them, and are done with.
+ */
+async function begin(
+  tx: Tx,
+  { leases }: CheckerDeps,
+  { unknownMs, nextOf }: { unknownMs: number; nextOf: NextLookOf },
+) {
+  const batches = await takeDue(tx, [leases.shards(), BATCHES_PER_ROUND_MAX]);
+  const messages = await readStanding(tx, batches);
   const byId = new Map(batches.map((batch) => [batch.id, batch]));
   const questions: Question[] = [];
   const quiet: StandingMessage[] = [];
+  const busy = new Set<DueBatch>();
   for (const message of messages) {
     const batch = byId.get(message.batchId);
     if (!batch) continue;
     const need = needOf(message, { now: batch.takenAt, checkedAt: batch.checkedAt, unknownMs });
+    if (need === 'nothing') continue;
+    busy.add(batch);
     if (need === 'close') quiet.push(message);
-    else if (need !== 'nothing') questions.push({ batch, message, need });
+    else questions.push({ batch, message, need });
   }
-  return { questions, quiet };
+  const calm = batches.filter((batch) => !busy.has(batch));
+  await setNextLooks(tx, { batches: calm, messages }, nextOf);
+  return { batches, busy: [...busy], questions, quiet };
 }
 
 /** Says of messages that are sent that no more word of them is expected. */
-async function closeQuiet(
-  tx: Parameters<typeof lock>[0],
-  deps: EventDeps,
-  quiet: readonly StandingMessage[],
-): Promise<void> {
+async function closeQuiet(tx: Tx, deps: EventDeps, quiet: readonly StandingMessage[]): Promise<void> {
   if (quiet.length === 0) return;
   const locked = await lock(
     tx,

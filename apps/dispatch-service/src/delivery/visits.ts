@@ -78,20 +78,26 @@ const standing = sql.prepared<StandingMessage>(
        on m.rank = 1 and body.org_id = due.org_id and body.id = m.id and body.id between due.first_id and due.last_id`,
 );
 
-/**
- * Ends a visit: sets each batch's next time by what its messages are by now. The batches are locked before they are
- * read: whoever makes a message unknown meanwhile either is seen, or comes after and sets the time itself.
- */
-export async function endVisit(
+/** In how many milliseconds from its batch's taking a message must be looked after, Infinity for never. */
+export interface NextLook {
+  ms: number;
+  /** Whether what it needs now was not done. */
+  isPutOff: boolean;
+}
+
+/** Tells when a message of a batch must be looked after next. */
+export type NextLookOf = (message: StandingMessage, batch: DueBatch) => NextLook;
+
+/** Sets each batch's next time by its messages. The transaction holds the batches' locks, and read the messages after that. */
+export async function setNextLooks(
   tx: Tx,
-  batches: readonly DueBatch[],
-  /** In how many milliseconds from its taking a message of a batch must be looked after; Infinity for never. */
-  nextMs: (message: StandingMessage, batch: DueBatch) => { ms: number; isPutOff: boolean },
+  { batches, messages }: { batches: readonly DueBatch[]; messages: readonly StandingMessage[] },
+  nextOf: NextLookOf,
 ): Promise<void> {
-  await lockBatches(tx, [batches.map(({ org }) => org), batches.map(({ id }) => id)]);
-  const byBatch = Map.groupBy(await readStanding(tx, batches), ({ batchId }) => batchId);
+  if (batches.length === 0) return;
+  const byBatch = Map.groupBy(messages, ({ batchId }) => batchId);
   const next = batches.map((batch) => {
-    const looks = (byBatch.get(batch.id) ?? []).map((message) => nextMs(message, batch));
+    const looks = (byBatch.get(batch.id) ?? []).map((message) => nextOf(message, batch));
     const ms = Math.min(Infinity, ...looks.map((look) => look.ms));
     const checkAt = ms === Infinity ? null : new Date(batch.takenAt.getTime() + ms);
     // What was put off is due at the next look as it was at this one.
@@ -104,6 +110,15 @@ export async function endVisit(
     next.map(({ checkAt }) => checkAt),
     next.map(({ checkedAt }) => checkedAt),
   ]);
+}
+
+/**
+ * Ends a visit: sets each batch's next time by what its messages are by now. The batches are locked before they are
+ * read: whoever makes a message unknown meanwhile either is seen, or comes after and sets the time itself.
+ */
+export async function endVisit(tx: Tx, batches: readonly DueBatch[], nextOf: NextLookOf): Promise<void> {
+  await lockBatches(tx, [batches.map(({ org }) => org), batches.map(({ id }) => id)]);
+  await setNextLooks(tx, { batches, messages: await readStanding(tx, batches) }, nextOf);
 }
 
 const lockBatches = sql.prepared(

@@ -52,14 +52,28 @@ export async function lock(tx: Tx, wanted: readonly { org: string; messageId: st
   return lockMessages(tx, [sorted.map(({ org }) => org), ids, first.messageId, last.messageId]);
 }
 
+// The step that a change is stands in the same statement, from the same columns: 200 of both take 1 ms less than apart. A
+// change that is no single step, as when several words came together, has none here.
 const writeStandings = sql.prepared(
   'message_write_standing',
-  `update message m
-      set rank = o.rank, best = o.best, reason = o.reason, provider_code = o.provider_code, provider_id = o.provider_id,
-          outcome_at = coalesce(m.outcome_at, ledger_now()), version = m.version + 1, updated_at = ledger_now()
-     from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::text[])
-          as o (org_id, id, rank, best, reason, provider_code, provider_id)
-    where m.org_id = o.org_id and m.id = o.id and m.id between $8 and $9`,
+  `with o as materialized (
+     select *
+       from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::text[],
+                   $8::uuid[], $9::text[], $10::text[])
+            as o (org_id, id, rank, best, reason, provider_code, provider_id, step_id, state, source)),
+   written as (
+     update message m
+        set rank = o.rank, best = o.best, reason = o.reason, provider_code = o.provider_code, provider_id = o.provider_id,
+            outcome_at = coalesce(m.outcome_at, ledger_now()), version = m.version + 1, updated_at = ledger_now()
+       from o
+      where m.org_id = o.org_id and m.id = o.id and m.id between $11 and $12
+     returning m.org_id, m.id, m.attempt, m.updated_at, o.rank, o.reason, o.provider_code, o.provider_id, o.step_id,
+               o.state, o.source)
+   insert into message_step
+     (org_id, message_id, id, attempt, at, state, rank, reason, provider_code, provider_id, source)
+   select org_id, id, step_id, attempt, updated_at, state, rank, reason, provider_code, provider_id, source
+     from written
+    where step_id is not null`,
 );
 
 /** What came of evidence. */
@@ -82,6 +96,7 @@ export async function applyEvidence(
   const { changed, steps, denied, overruled } = mergeAll(locked, evidence);
   const contradictions = overruled + (await writeContradictions(tx, deps, denied));
   if (changed.length === 0) return { changes: [], contradictions };
+  const own = changed.map((message) => onlyStepOf(message, steps.get(message.id) ?? []));
   await writeStandings(tx, [
     changed.map((message) => message.org),
     changed.map((message) => message.id),
@@ -90,10 +105,18 @@ export async function applyEvidence(
     changed.map((message) => message.reason),
     changed.map((message) => message.providerCode),
     changed.map((message) => message.providerId),
+    own.map((step) => (step ? deps.newId() : null)),
+    own.map((step) => step?.state ?? null),
+    own.map((step) => step?.source ?? null),
     changed[0]?.id,
     changed[changed.length - 1]?.id,
   ]);
-  await writeSteps(tx, deps, steps);
+  const others = changed.filter((_, index) => !own[index]);
+  await writeSteps(
+    tx,
+    deps,
+    others.flatMap(({ id }) => steps.get(id) ?? []),
+  );
   const unknown = changed.filter(({ rank }) => rank === UNKNOWN_RANK);
   await wakeChecker(
     tx,
@@ -107,11 +130,18 @@ export async function applyEvidence(
   return { changes, contradictions };
 }
 
-/** The messages that evidence changes, what it adds to their history, and the words that change nothing but deny it. */
+/** The one step that a change is, where it says just what the message's row says from now on. */
+function onlyStepOf(message: LockedMessage, [step, second]: readonly Step[]): Step | undefined {
+  if (!step || second || step.saidBy !== undefined) return undefined;
+  const isSame = step.rank === message.rank && step.attempt === message.attempt;
+  return isSame && (step.providerId ?? message.providerId) === message.providerId ? step : undefined;
+}
+
+/** The messages that evidence changes, the steps of each, and the words that change nothing but deny what is known. */
 function mergeAll(locked: readonly LockedMessage[], evidence: readonly MessageEvidence[]) {
   const before = new Map(locked.map((message) => [message.id, message]));
   const after = new Map<string, LockedMessage>();
-  const steps: Step[] = [];
+  const steps = new Map<string, Step[]>();
   const denied: Step[] = [];
   let overruled = 0;
   for (const piece of evidence) {
@@ -123,7 +153,7 @@ function mergeAll(locked: readonly LockedMessage[], evidence: readonly MessageEv
     if (!merged) continue;
     const next = { ...current, ...merged };
     after.set(current.id, next);
-    steps.push({ ...piece, state: stateOf(next) });
+    steps.set(current.id, [...(steps.get(current.id) ?? []), { ...piece, state: stateOf(next) }]);
     overruled += isContradiction ? 1 : 0;
   }
   const changed = [...after.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
