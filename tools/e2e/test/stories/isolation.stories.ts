@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Channel, ChannelAccount, OutboundConfiguration } from '@herald/contracts/configuration';
+import { MessageState } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
 import { decodeStatus, SERVICE_NAMES } from '@herald/grpc';
@@ -44,6 +45,7 @@ function requestWith(ids: Ids, rpc: Rpc): object | undefined {
     requestId: randomUUID(),
     contacts: [contactOf()],
     version: 1,
+    ...{ state: MessageState.SENT, evidence: 'The provider says so.' },
     credentials: { provider: { $case: 'twilio', value: { authToken: 'x', apiKeySid: '', apiKeySecret: '' } } },
     updateMask: [isNamed ? 'name' : 'display_name'],
   };
