@@ -11,7 +11,10 @@ export const ORG = '0190a000-0000-7000-8000-000000000001';
 export const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';
 export const SHARD = 3;
 
-/** Chance takes the longest wait, so that what a spec sees next is known. Organisations have the one shard of most specs; a sender that is spread has one of the eight after it. */
+/**
+ * Chance takes the longest wait, so that what a spec sees next is known. Organisations have the one shard of most specs;
+ * a sender that is spread has one of the eight after it.
+ */
 export const deps: EventDeps = {
   newId,
   now: () => new Date(),

@@ -20,8 +20,10 @@ import { askAgainMs, needOf, nextLookMs } from './when-to-look';
 
 const LOOK_EVERY_MS = 2_000;
 const BATCHES_PER_ROUND_MAX = 100;
-/** A round asks so many questions of an account at most, which takes ten seconds; the rest is due at the next. */
-const QUESTIONS_PER_ROUND_MAX = 200;
+/** A visit asks so many questions about messages of one sender at most, which takes ten seconds. */
+const QUESTIONS_PER_VISIT_MAX = 200;
+/** An unknown outcome for which there was no room waits so long for the next visit. */
+const NEXT_VISIT_MS = 10_000;
 const ANSWERS_PER_TRANSACTION_MAX = 50;
 /** A sender that cannot be used now is asked about again after this time. */
 const UNUSABLE_RETRY_MS = 60_000;
@@ -48,19 +50,24 @@ export interface OutcomeChecker {
  * about each message that needs it, writes down the answers, and then sets the batch's next time, or none when nothing
  * is left to ask. Whoever makes a message unknown wakes it for the batch.
  *
+ * Rounds follow each other quickly, and a visit of a sender's batches may take long: rounds do not wait for visits, so
+ * that an account with a million silent messages keeps nobody else's from being looked after. What comes due of a sender
+ * that is being visited is put off.
+ *
  * Crash at any point: the batch is due again after five minutes, and what was written stays; asking again changes
  * nothing. Two that look after one batch at once, as in a hand-over, find the same.
  */
 export function startOutcomeChecker(deps: CheckerDeps): OutcomeChecker {
   const stopping = new AbortController();
   const { signal } = stopping;
+  const visits: Visits = new Map();
   const run = async () => {
     while (!signal.aborted) {
-      const visited = await lookAfter({ ...deps, signal }).catch((error: unknown) => {
+      const due = await lookAfter({ ...deps, signal, visits }).catch((error: unknown) => {
         deps.onError(error);
         return 0;
       });
-      if (visited < BATCHES_PER_ROUND_MAX) await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      if (due < BATCHES_PER_ROUND_MAX) await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   };
   const running = run();
@@ -68,44 +75,82 @@ export function startOutcomeChecker(deps: CheckerDeps): OutcomeChecker {
     stop: async () => {
       stopping.abort();
       await running;
+      await Promise.all(visits.values());
     },
   };
 }
 
-/** One round: looks after the batches that are due now, and returns how many those were. */
-export async function lookAfter(deps: CheckerDeps & { signal: AbortSignal }): Promise<number> {
-  const unknownMs = deps.lookUpAfterMs + SEND_WINDOW_MS;
-  const putOff = new Map<string, number>();
-  const nextOf: NextLookOf = (message, { takenAt }) => {
-    const ms = putOff.get(message.id);
-    return { ms: ms ?? nextLookMs(message, { now: takenAt, unknownMs }), isPutOff: ms !== undefined };
-  };
-  const { batches, busy, questions, quiet } = await deps.database.worker((tx) =>
-    begin(tx, deps, { unknownMs, nextOf }),
-  );
-  if (busy.length === 0) return batches.length;
-  await deps.database.worker((tx) => closeQuiet(tx, deps, quiet));
-  const bySender = Map.groupBy(questions, ({ batch }) => `${batch.org}/${batch.channelId}`);
-  await Promise.all(
-    [...bySender.values()].map(async (all) => {
-      for (const { message } of all.slice(QUESTIONS_PER_ROUND_MAX)) putOff.set(message.id, 0);
-      await askAndSettle(deps, all.slice(0, QUESTIONS_PER_ROUND_MAX), putOff);
-    }),
-  );
-  await deps.database.worker((tx) => endVisit(tx, busy, nextOf));
+/** The visits under way, by sender. */
+export type Visits = Map<string, Promise<void>>;
+
+/** What a round works with. */
+export type RoundDeps = CheckerDeps & { signal: AbortSignal; visits: Visits };
+
+/** One round: begins visits of the batches that are due now, and returns how many those were. */
+export async function lookAfter(deps: RoundDeps): Promise<number> {
+  const { visits } = deps;
+  const { batches, busy, questions, quiet } = await deps.database.worker((tx) => begin(tx, deps));
+  if (quiet.length > 0) await deps.database.worker((tx) => closeQuiet(tx, deps, quiet));
+  const questionsOf = Map.groupBy(questions, ({ batch }) => senderOf(batch));
+  for (const [sender, due] of Map.groupBy(busy, senderOf)) {
+    const asked = questionsOf.get(sender) ?? [];
+    if (visits.has(sender)) {
+      await visit(deps, due, { now: [], later: asked });
+      continue;
+    }
+    const visiting = visit(deps, due, choose(asked))
+      .catch(deps.onError)
+      .finally(() => void visits.delete(sender));
+    visits.set(sender, visiting);
+  }
   return batches.length;
+}
+
+function senderOf({ org, channelId }: DueBatch): string {
+  return `${org}/${channelId}`;
+}
+
+/** The questions for which a visit has time, those about unknown outcomes first, and the rest. */
+function choose(questions: readonly Question[]): { now: Question[]; later: Question[] } {
+  const { search = [], 'look-up': lookUp = [] } = Object.groupBy(questions, ({ need }) => need);
+  const inTurn = [...search, ...lookUp];
+  return { now: inTurn.slice(0, QUESTIONS_PER_VISIT_MAX), later: inTurn.slice(QUESTIONS_PER_VISIT_MAX) };
+}
+
+/** Asks what there is time for, puts the rest off, and sets the batches' next times. */
+async function visit(
+  deps: RoundDeps,
+  batches: readonly DueBatch[],
+  { now, later }: { now: readonly Question[]; later: readonly Question[] },
+): Promise<void> {
+  const putOff = new Map<string, number>();
+  for (const { batch, message, need } of later) {
+    const lookUpMs = () => askAgainMs(message, { now: batch.takenAt, retryAfterMs: 0 });
+    putOff.set(message.id, need === 'search' ? NEXT_VISIT_MS : lookUpMs());
+  }
+  await askAndSettle(deps, now, putOff);
+  await deps.database.worker((tx) => endVisit(tx, batches, nextLookOf(deps, putOff)));
+}
+
+/** When a message is to be looked after next: as its state wants it, or later where it was put off. */
+function nextLookOf(deps: CheckerDeps, putOff?: ReadonlyMap<string, number>): NextLookOf {
+  return (message, { takenAt }) => {
+    const ms = putOff?.get(message.id);
+    return { ms: ms ?? nextLookMs(message, { now: takenAt, unknownMs: unknownMs(deps) }), isPutOff: ms !== undefined };
+  };
+}
+
+/** What is unknown may have left as late as a slice's window ends after its claim, and its wait counts from there. */
+function unknownMs({ lookUpAfterMs }: CheckerDeps): number {
+  return lookUpAfterMs + SEND_WINDOW_MS;
 }
 
 /**
  * Takes what is due and finds what it needs. Most batches need nothing: these get their next time here, in the
  * transaction that read them, and are done with.
  */
-async function begin(
-  tx: Tx,
-  { leases }: CheckerDeps,
-  { unknownMs, nextOf }: { unknownMs: number; nextOf: NextLookOf },
-) {
-  const batches = await takeDue(tx, [leases.shards(), BATCHES_PER_ROUND_MAX]);
+async function begin(tx: Tx, deps: CheckerDeps) {
+  const batches = await takeDue(tx, [deps.leases.shards(), BATCHES_PER_ROUND_MAX]);
   const messages = await readStanding(tx, batches);
   const byId = new Map(batches.map((batch) => [batch.id, batch]));
   const questions: Question[] = [];
@@ -114,20 +159,19 @@ async function begin(
   for (const message of messages) {
     const batch = byId.get(message.batchId);
     if (!batch) continue;
-    const need = needOf(message, { now: batch.takenAt, checkedAt: batch.checkedAt, unknownMs });
+    const need = needOf(message, { now: batch.takenAt, checkedAt: batch.checkedAt, unknownMs: unknownMs(deps) });
     if (need === 'nothing') continue;
     busy.add(batch);
     if (need === 'close') quiet.push(message);
     else questions.push({ batch, message, need });
   }
   const calm = batches.filter((batch) => !busy.has(batch));
-  await setNextLooks(tx, { batches: calm, messages }, nextOf);
+  await setNextLooks(tx, { batches: calm, messages }, nextLookOf(deps));
   return { batches, busy: [...busy], questions, quiet };
 }
 
 /** Says of messages that are sent that no more word of them is expected. */
 async function closeQuiet(tx: Tx, deps: EventDeps, quiet: readonly StandingMessage[]): Promise<void> {
-  if (quiet.length === 0) return;
   const locked = await lock(
     tx,
     quiet.map(({ org, id }) => ({ org, messageId: id })),
@@ -147,7 +191,7 @@ async function closeQuiet(tx: Tx, deps: EventDeps, quiet: readonly StandingMessa
 
 /** Asks about messages of one sender and writes down what comes; those to be asked about again are put off. */
 async function askAndSettle(
-  deps: CheckerDeps & { signal: AbortSignal },
+  deps: RoundDeps,
   questions: readonly Question[],
   putOff: Map<string, number>,
 ): Promise<void> {
@@ -172,10 +216,7 @@ async function askAndSettle(
   }
 }
 
-async function answersTo(
-  deps: CheckerDeps & { signal: AbortSignal },
-  questions: readonly Question[],
-): Promise<Answer[]> {
+async function answersTo(deps: RoundDeps, questions: readonly Question[]): Promise<Answer[]> {
   const [first] = questions;
   if (!first) return [];
   const state = await deps.senders.find(first.batch.org, first.batch.channelId);

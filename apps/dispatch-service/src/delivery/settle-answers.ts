@@ -92,7 +92,10 @@ const selectOwners = sql.prepared<Owner & { providerId: string }>(
     where ref.message_id is not null`,
 );
 
-/** The messages of which the provider may have one of two: another unknown one has the same text to the same number. */
+/**
+ * The messages of which the provider may have one of two: another has the same text to the same number, was unknown too,
+ * and nobody has told of that attempt since, though it may have been given up by now.
+ */
 async function findTwins(tx: Tx, answers: readonly Answer[]): Promise<ReadonlySet<string>> {
   const seen = answers.filter(({ says }) => says.kind === 'found' && says.candidates.length > 0);
   if (seen.length === 0) return new Set();
@@ -115,9 +118,12 @@ const selectTwins = sql.prepared<{ id: string }>(
    unknown as materialized (
      select distinct body.org_id, body.id, body.to_address, body.body
        from message_step step
-       join message m on m.org_id = step.org_id and m.id = step.message_id and m.attempt = step.attempt and m.rank = 1
-       join message_body body on body.org_id = m.org_id and body.id = m.id
-      where step.org_id = any($1::uuid[]) and step.rank = 1 and step.at >= $5)
+       join message_body body on body.org_id = step.org_id and body.id = step.message_id
+      where step.org_id = any($1::uuid[]) and step.rank = 1 and step.at >= $5
+        and not exists (
+              select 1 from message_step word
+               where word.org_id = step.org_id and word.message_id = step.message_id and word.attempt = step.attempt
+                 and word.rank >= 10))
    select distinct sought.id
      from sought
      join unknown on unknown.org_id = sought.org_id and unknown.to_address = sought.to_address
