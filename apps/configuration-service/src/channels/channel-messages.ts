@@ -12,8 +12,8 @@ const DEFAULT_RATES: Readonly<Record<SenderType, number>> = {
   SHORT_CODE: 100,
   MESSAGING_SERVICE: 10,
 };
-/** No sender anywhere carries more; it bounds what one claim takes. */
-const RATE_MAX = 1_000;
+/** A number carries 1,000 at most, but a messaging service sends by up to 400 numbers and short codes at once. */
+const RATE_MAX = 10_000;
 const RATE_MIN = 0.01;
 
 const SENDER_TYPES = {

@@ -94,7 +94,7 @@ describe('ConfigurationService, channels', () => {
           requestId: '',
           channel: Channel.fromPartial({
             ...{ channelAccountId: 'one', displayName: 'x'.repeat(201), channelType: ChannelType.WHATSAPP },
-            ...{ sender: 'a name that is too long', segmentsPerSecond: 1_001 },
+            ...{ sender: 'a name that is too long', segmentsPerSecond: 10_001 },
           }),
         }),
       );
