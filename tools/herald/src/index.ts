@@ -1,4 +1,4 @@
-/** What the end-to-end specs and the chaos runs take from the command line: its clients, systems and sample organisation. */
+/** What the end-to-end specs, the chaos runs and the bench take from the command line: its clients, systems and sample organisation. */
 export {
   AUDITED_SERVICES,
   connect,
@@ -12,6 +12,7 @@ export { program } from './commands/program';
 export { openHome } from './system/home';
 export { choosePorts } from './system/ports';
 export { makeSampleOrganisation, type SampleOrganisation } from './sample/organisation';
+export { heraldProcess } from './demo/herald-process';
 export { simulatorControl } from './demo/simulator-control';
 export { startDistributed, TWO_OF_EACH, type DistributedSystem } from './distributed/start-distributed';
 export type { KeptProcess } from './distributed/kept-process';

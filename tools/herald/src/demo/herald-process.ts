@@ -21,14 +21,18 @@ const POLL_MS = 50;
 const LOG_LINES = 10;
 
 /**
- * Starts Herald on a home, with free ports, or with those that an earlier one had. Its log goes to the home. Throws
- * AdviceError when it does not start.
+ * Starts Herald on a home, with free ports, or with those that an earlier one had, in this process's environment or
+ * another. Its log goes to the home. Throws AdviceError when it does not start.
  */
-export async function heraldProcess(home: string, flags: readonly string[]): Promise<HeraldProcess> {
+export async function heraldProcess(
+  home: string,
+  flags: readonly string[],
+  env?: Readonly<Record<string, string | undefined>>,
+): Promise<HeraldProcess> {
   const log = await open(join(home, 'herald.log'), 'a');
   const command = ['-r', 'tsx/cjs', MAIN, 'start', '--home', home, '--port-base', '0', '--no-sample', ...flags];
   // A group of its own: Ctrl-C reaches the demo alone, which then stops all of it in order.
-  const child = spawn(process.execPath, command, { detached: true, stdio: ['ignore', log.fd, log.fd] });
+  const child = spawn(process.execPath, command, { env, detached: true, stdio: ['ignore', log.fd, log.fd] });
   await log.close();
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const file = await started(child, home);
