@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeLocalServer } from '@herald/postgres/local-server';
 import { startInOrder, type Parts } from '@herald/service';
 import { accept, send } from './accept';
 import { untilDone } from './backlog';
@@ -69,6 +70,8 @@ async function startBench(parts: Parts, settings: BenchSettings): Promise<Bench>
   );
   const home = await mkdtemp(join(tmpdir(), 'herald-bench-'));
   await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
+  // Of a root caller its data is elsewhere.
+  await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
   const collector = await parts.add(collectorProcess);
   const callbacks = { authToken: AUTH_TOKEN, connections: CONNECTIONS };
   const sinks = {
