@@ -169,10 +169,35 @@ describe('the standard variables', () => {
     await telemetry.stop();
   });
 
+  it.each([
+    ['none where nobody wants them', {}, 0, 0],
+    ['one in a hundred where a collector is named', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }, 1, 40],
+    [
+      'all where OTEL_TRACES_SAMPLER says so',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_TRACES_SAMPLER: 'always_on' },
+      1_000,
+      1_000,
+    ],
+  ])('records of a thousand traces %s', async (_what, variables, least, most) => {
+    jest.replaceProperty(process, 'env', { ...variables, OTEL_EXPORTER_OTLP_TIMEOUT: '100' });
+    configureLogs({ level: 'silent' });
+    const telemetry = await startTelemetry({ serviceName: 'spec' });
+    let sampled = 0;
+    for (let trace = 0; trace < 1_000; trace += 1) {
+      await withSpan('one', { kind: SpanKind.INTERNAL }, async () => {
+        if (isSampled()) sampled += 1;
+      });
+    }
+    await telemetry.stop();
+    expect(sampled).toBeGreaterThanOrEqual(least);
+    expect(sampled).toBeLessThanOrEqual(most);
+  });
+
   it('OTEL_EXPORTER_OTLP_ENDPOINT: a collector that is away fails no stop, and is told of', async () => {
     jest.replaceProperty(process, 'env', {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
       OTEL_EXPORTER_OTLP_TIMEOUT: '100',
+      OTEL_TRACES_SAMPLER: 'always_on',
     });
     let output = '';
     configureLogs({ level: 'info', destination: { write: (line: string) => void (output += line) } });

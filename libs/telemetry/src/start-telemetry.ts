@@ -1,7 +1,14 @@
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { getStringFromEnv, parseKeyPairsIntoRecord } from '@opentelemetry/core';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import type { SpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  type Sampler,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace';
 import { logger } from './logger';
 import { PrometheusDoor } from './prometheus-door';
 
@@ -16,6 +23,11 @@ export interface TelemetrySettings {
 
 /** The standard variables of which any one says that traces are wanted somewhere. */
 const TRACES_WANTED_BY = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
+/**
+ * One trace in a hundred is recorded unless OTEL_TRACES_SAMPLER says otherwise: a trace of a request holds a span for
+ * each of its messages, and a span costs about as much as the send that it tells of.
+ */
+const SAMPLED_SHARE = 0.01;
 const log = logger('telemetry');
 
 /**
@@ -26,12 +38,14 @@ export async function startTelemetry(settings: TelemetrySettings): Promise<{ sto
   const prometheus = settings.metricsAddress === undefined ? undefined : new PrometheusDoor(settings.metricsAddress);
   const isTraceWanted = TRACES_WANTED_BY.some((name) => getStringFromEnv(name) !== undefined);
   const spanProcessors = settings.spanProcessors ?? (isTraceWanted ? undefined : []);
+  const sampler = samplerOf(settings.spanProcessors !== undefined, isTraceWanted);
   const sdk = new NodeSDK({
     serviceName: getStringFromEnv('OTEL_SERVICE_NAME') ?? settings.serviceName,
     resourceDetectors: [namedResource],
     metricReaders: prometheus === undefined ? [] : [prometheus],
     logRecordProcessors: [],
     ...(spanProcessors === undefined ? {} : { spanProcessors }),
+    ...(sampler === undefined ? {} : { sampler }),
   });
   // The only step that can fail comes first, before anything is registered.
   await prometheus?.startServer();
@@ -43,6 +57,18 @@ export async function startTelemetry(settings: TelemetrySettings): Promise<{ sto
       for (const global of [trace, metrics, propagation, context]) global.disable();
     },
   };
+}
+
+/**
+ * Which traces are recorded: all for who takes the spans in this process, none where nobody wants them, else a share.
+ * Undefined where the standard variable decides.
+ */
+function samplerOf(isTakenHere: boolean, isTraceWanted: boolean): Sampler | undefined {
+  if (isTakenHere) return new ParentBasedSampler({ root: new AlwaysOnSampler() });
+  // Ids are made and handed on all the same, so that another service's collector sees one trace.
+  if (!isTraceWanted) return new AlwaysOffSampler();
+  if (getStringFromEnv('OTEL_TRACES_SAMPLER') !== undefined) return undefined;
+  return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(SAMPLED_SHARE) });
 }
 
 /** What the operator says of this process. The SDK's own detectors would add its user, its folders and its arguments. */
