@@ -23,6 +23,7 @@ import { callbackConsumer } from './delivery/callback-consumer';
 import { startOutcomeChecker } from './delivery/outcome-checker';
 import { eventOf, type EventDeps } from './events';
 import { migrations } from './migrations';
+import { hurtChannel } from './send/hurt-channel';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
 import { holdLeases, type Leases } from './send/leases';
 import { recorder } from './send/recorder';
@@ -128,7 +129,7 @@ async function startSending(
   const { database, monotonicMs } = deps;
   const { channel } = await parts.add(async () => {
     const adapter = twilioSms();
-    return { channel: adapter, stop: () => adapter.close() };
+    return { channel: hurtChannel(adapter), stop: () => adapter.close() };
   });
   const leases = await parts.add(async () =>
     holdLeases({ database, instance, takeOver: ownsAll, monotonicMs, onError }),

@@ -1,6 +1,7 @@
 import { isSignedByTwilio, parseStatus, type StatusReport } from '@herald/channels';
 import { ProviderCallback } from '@herald/contracts/event';
 import { Provider } from '@herald/contracts/type';
+import { failpoint } from '@herald/failpoints';
 import { currentTraceparent } from '@herald/telemetry';
 import { validate as isUuid } from 'uuid';
 import type { AccountDirectory, WebhookAccount } from './account-directory';
@@ -79,7 +80,9 @@ async function judge(deps: ReceiveDeps, webhook: StatusWebhook): Promise<Verdict
   if (status === undefined || !isWellFormed(status)) return { kind: 'not_a_status', answer: 400 };
   if (status.accountId !== account.providerAccountId) return { kind: 'foreign_account', answer: 403 };
   if (!deps.throttle.admits(account.channelAccountId)) return { kind: 'throttled', answer: 429 };
+  await failpoint('webhook.after_verify');
   await within(PUBLISH_MS_MAX, publish(deps, account, { ...status, ...ourIds(url) }));
+  await failpoint('webhook.after_publish_before_200');
   return { kind: 'accepted', answer: 200 };
 }
 

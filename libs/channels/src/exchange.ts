@@ -1,3 +1,4 @@
+import { failpointAfterTurn } from '@herald/failpoints';
 import { Agent, type Dispatcher } from 'undici';
 
 /** Providers' answers about one thing have 1 KB or 2; what is larger is not their answer. */
@@ -121,6 +122,7 @@ class Call implements Dispatcher.DispatchHandler {
       throw new Error('the time to leave is over');
     }
     this.#controller = controller;
+    failpointAfterTurn('dispatch.after_write');
   }
 
   onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { SpanKind } from '@opentelemetry/api';
 import type { BusRecord } from '@herald/bus';
 import { HeraldError } from '@herald/errors';
+import { failpoint } from '@herald/failpoints';
 import { currentTraceparent, withSpan } from '@herald/telemetry';
 import type { Database } from './database';
 import { execute, single, sql, type Tx } from './sql';
@@ -56,8 +57,12 @@ export function outboxRelay(settings: RelaySettings): OutboxRelay {
     const rows = await database.worker(claim);
     if (rows.length === ROWS_PER_ROUND_MAX) wake();
     const refused = new Set((await Promise.all(byPlace(rows).map((place) => announced(place, settings)))).flat());
+    if (rows.length > 0) await failpoint('relay.after_produce');
     const taken = rows.filter((row) => !refused.has(row));
-    if (taken.length > 0) await database.worker((tx) => remove(tx, taken));
+    if (taken.length > 0) {
+      await database.worker((tx) => remove(tx, taken));
+      await failpoint('relay.after_mark');
+    }
     if (refused.size > 0) await database.worker((tx) => release(tx, [...refused]));
   };
   const begin = () => {

@@ -1,3 +1,4 @@
+import { parsePlan } from '@herald/failpoints';
 import { isTrustDomain } from '@herald/grpc';
 import { z } from 'zod';
 
@@ -32,6 +33,14 @@ const httpUrl = z.url({ protocol: /^https?$/ });
 const postgresUrl = z.url({ protocol: /^postgres(?:ql)?$/ });
 const file = z.string().min(1);
 const onOrOff = z.enum(['on', 'off']);
+
+function checkFailpoints(text: string, context: z.RefinementCtx): void {
+  try {
+    if (!text.startsWith('@')) parsePlan(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'wrong form' });
+  }
+}
 
 /**
  * Every environment variable of Herald: what it is for, its form, and what holds when it is not set. Secrets are named
@@ -125,6 +134,12 @@ export const ENVIRONMENT = {
     'how much is logged: debug, info, warn, error or silent',
     z.enum(['debug', 'info', 'warn', 'error', 'silent']),
   ),
+  HERALD_FAILPOINTS: row(
+    'none',
+    'where the process is hurt on purpose, as libs/failpoints says, or @ and a file that does; never in production',
+    z.string().superRefine(checkFailpoints),
+  ),
+  HERALD_FAILPOINTS_REPORT: row('nowhere', 'a file with a line for each time that it was', file),
   HERALD_TEMPLATE_URL: row('from the home', 'where others find template-service; all its replicas', target),
   HERALD_CONFIGURATION_URL: row('from the home', 'where others find configuration-service; all its replicas', target),
   HERALD_DISPATCH_URL: row('from the home', 'where others find dispatch-service; all its replicas', target),

@@ -6,6 +6,7 @@ export { newId } from './new-id';
 export type { DatabaseConfig, GrpcConfig, IdentityConfig } from './config';
 export { ENVIRONMENT, EnvironmentError, readEnvironment } from './environment';
 export type { Environment } from './environment';
+export { armFailpointsOf } from './failpoints';
 export { openKafkaBus, reportFault } from './event-bus';
 export { readMasterKey } from './secrets';
 export { runService } from './service-process';

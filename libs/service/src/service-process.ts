@@ -1,6 +1,7 @@
 import type { ServiceName } from '@herald/grpc';
 import { configureLogs, logger, startTelemetry } from '@herald/telemetry';
 import { EnvironmentError, type EnvironmentName } from './environment';
+import { armFailpointsOf } from './failpoints';
 import { runUntilSignal, startInOrder, type Parts, type Running } from './running';
 import { readServiceSettings, type ServiceSettings } from './service-settings';
 
@@ -27,6 +28,7 @@ export async function runService<Need extends EnvironmentName>(
   const start = async () => {
     const settings = await readServiceSettings(service, env, needs);
     configureLogs({ level: settings.environment.HERALD_LOG_LEVEL ?? 'info' });
+    armFailpointsOf(settings.environment);
     const { metricsAddress } = settings;
     await parts.add(() => startTelemetry({ serviceName: `${service}-service`, metricsAddress }));
     await parts.add(() => begin(parts, settings));

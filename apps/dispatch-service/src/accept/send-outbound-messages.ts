@@ -1,4 +1,5 @@
 import { HeraldError } from '@herald/errors';
+import { failpoint } from '@herald/failpoints';
 import {
   appendOutbox,
   claimRequestId,
@@ -78,6 +79,7 @@ export async function sendOutboundMessages(
   act.signal.throwIfAborted();
   const accepted = await deps.database.transaction(key.org, (tx) => accept(tx, deps, { act, command, configuration }));
   if (!accepted) return theWinnersAnswer(deps.database, key, requestHash);
+  await failpoint('submit.after_commit');
   deps.onPlanned(countKinds(accepted.planned));
   return accepted.response;
 }
@@ -107,6 +109,7 @@ async function accept(
   // From here on the organisation's requests follow one another: its log first, and last the quota, as short as can be.
   await auditAcceptance(tx, act, { request, planned });
   await spendQuota(tx, request.org, configuration.requestsPerHourMax);
+  await failpoint('submit.before_commit');
   return { planned, response };
 }
 

@@ -1,6 +1,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import { ProviderCallback } from '@herald/contracts/event';
 import type { BusRecord } from '@herald/bus';
+import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { linkSpan, withSpan } from '@herald/telemetry';
 import { eventOf, type EventDeps } from '../events';
@@ -35,7 +36,12 @@ export function callbackConsumer(deps: CallbackDeps): (records: readonly BusReco
 
 async function settle(deps: CallbackDeps, records: readonly BusRecord[]): Promise<void> {
   const callbacks = records.map((record) => eventOf(record, 'herald.event.v1.ProviderCallback', ProviderCallback));
-  const settled = await deps.database.worker((tx) => settleCallbacks(tx, deps, callbacks));
+  const settled = await deps.database.worker(async (tx) => {
+    const merged = await settleCallbacks(tx, deps, callbacks);
+    await failpoint('settle.before_commit');
+    return merged;
+  });
+  await failpoint('settle.after_commit');
   linkSpan(settled.traceparents);
   const { changes, ignored, contradictions } = settled;
   deps.onSettled({ changed: changes.length, ignored, contradictions });

@@ -1,3 +1,4 @@
+import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
@@ -188,10 +189,12 @@ function claimsInTurn(deps: RunnerDeps, requests: Places, stopping: AbortSignal)
       if (deps.leases.of(request.shard)?.epoch !== request.epoch) return undefined;
       const release = deps.leases.use(request);
       try {
-        return await deps.database.worker(async (tx) => {
+        const answer = await deps.database.worker(async (tx) => {
           const beganAtMs = deps.monotonicMs();
           return { claimed: await claim(tx, deps, request), beganAtMs, release };
         });
+        await failpoint('dispatch.after_claim');
+        return answer;
       } catch (error) {
         release();
         throw error;

@@ -1,3 +1,4 @@
+import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { LEASE_SECONDS, releaseLeases, renewLeases, takeLeases, type Lease } from './lease';
 
@@ -169,6 +170,7 @@ class HeldLeases implements Leases {
     if (asked.length === 0) return;
     const leases = this.#leases();
     const askedAtMs = monotonicMs();
+    await failpoint('lease.renew.skip');
     const kept = await database.worker((tx) => renewLeases(tx, instance, leases));
     for (const [shard, lease] of asked) {
       if (kept.has(shard)) lease.goodUntilMs = goodFrom(askedAtMs);

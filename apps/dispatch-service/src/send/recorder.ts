@@ -1,5 +1,6 @@
 import type { SendOutcome } from '@herald/channels';
 import { HeraldError } from '@herald/errors';
+import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
@@ -53,7 +54,11 @@ export function recorder(deps: RecorderDeps): Recorder {
 
   const write = async (outcomes: readonly SentOutcome[]) => {
     const complete = slices.completedBy(outcomes);
-    await deps.database.worker((tx) => recordOutcomes(tx, deps, { outcomes, slices: complete }));
+    await deps.database.worker(async (tx) => {
+      await recordOutcomes(tx, deps, { outcomes, slices: complete });
+      await failpoint('ledger.before_commit');
+    });
+    await failpoint('ledger.after_commit');
     slices.written(outcomes);
     deps.onFlushed(outcomes.length);
   };

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HeraldError } from '@herald/errors';
+import { failpoint } from '@herald/failpoints';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Subscription } from '../bus';
 import { Delivery, type DeliveryPorts } from '../delivery';
@@ -141,7 +142,9 @@ function batchWork({ subscription, places }: Wish, ports: SubscriberPorts) {
           chunk.map(({ record }) => record),
           done,
         );
+        await failpoint('offset.before_commit');
         await commitOffsetsIfNecessary();
+        await failpoint('offset.after_commit');
       }
     } catch (error) {
       // Given up early: by a stop, which leaves the rest to the next member, or by the group, whose error kafkajs needs.

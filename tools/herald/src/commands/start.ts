@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { runUntilSignal, type Running } from '@herald/service';
+import { armFailpointsOf, runUntilSignal, type Running } from '@herald/service';
 import { connect } from '../client/connect';
 import { startDistributed, TWO_OF_EACH } from '../distributed/start-distributed';
 import { makeSampleOrganisation } from '../sample/organisation';
@@ -29,6 +29,7 @@ export async function start(
   options: StartOptions,
   { environment, inherited }: Pick<CommandContext, 'environment' | 'inherited'>,
 ): Promise<void> {
+  if (!options.distributed) armFailpointsOf(environment);
   const home = resolve(options.home);
   const shared = { home, portBase: options.portBase, environment };
   const simulator = { faults: options.simulatorFaults, outcomes: options.simulatorOutcomes };

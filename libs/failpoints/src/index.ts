@@ -1,0 +1,3 @@
+export { armFailpoints, chanceFrom, disarmFailpoints, failpoint, failpointAfterTurn, isPlanted } from './failpoints';
+export { FAILPOINTS, parsePlan, PLANTS } from './plan';
+export type { Action, Failpoint, Plan, Plant, Rule } from './plan';
