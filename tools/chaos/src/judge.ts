@@ -4,66 +4,143 @@ import { MessageState } from '@herald/contracts/dispatch';
 export interface AcceptedMessage {
   id: string;
   acceptedAtMs: number;
+  guarantee: 'AT_MOST_ONCE' | 'AT_LEAST_ONCE';
 }
 
 /** A message that the provider took. */
 export interface Receipt {
   messageId: string;
+  attempt: number;
   receivedAtMs: number;
+}
+
+/** What the ledger says of a message. */
+export interface Entry {
+  state: MessageState;
+  reason: string;
+}
+
+/** What a run may cost, by what befell it. */
+export interface Allowance {
+  /** The provider left requests unanswered: what it did not take may stay unknown. */
+  mayGoUnanswered: boolean;
+  /** Reports were lost on their way: what was sent may stand as sent, or as unknown. */
+  mayLoseReports: boolean;
 }
 
 /** What a run is judged by: what callers were told, what the ledger says, what the provider has. */
 export interface Evidence {
   accepted: readonly AcceptedMessage[];
-  states: ReadonlyMap<string, MessageState>;
+  ledger: ReadonlyMap<string, Entry>;
   receipts: readonly Receipt[];
+  /** What stood in slices without an outcome at the kills: only their fate may be unknown to everybody. */
+  openAtKill: ReadonlySet<string>;
+  /** Of which it was seen or told that their fate was unknown. */
+  seenUnknown: ReadonlySet<string>;
+  allowance: Allowance;
 }
 
-/** What became of the accepted messages. Of a system that keeps its promises `lost`, `duplicated` and `unresolved` are 0. */
+/** What became of the accepted messages. */
 export interface Verdict {
   accepted: number;
-  /** The ledger does not know them, has no outcome for them, or says that they were sent and the provider has none. */
+  /** The ledger does not know them, has no end for them, or calls sent what the provider has not. A fault. */
   lost: number;
-  /** Taken by the provider more than once. */
+  /** Taken more than once in an attempt, or at all where that is promised not to be, or before anyone called them unknown. A fault. */
   duplicated: number;
-  /** Their fate died with a process or an answer: they stand as unknown, and the provider has none. */
+  /** Nobody knows their fate, and the provider has not got them; they were under way at a kill. */
   unknown: number;
-  /** Unknown though the provider has them and said so. */
+  /** The same, and the deadline for a word of the provider has passed. */
+  failedUnknown: number;
+  /** The same, though nothing was killed, where the provider left requests unanswered. */
+  unanswered: number;
+  /** Unknown, though the provider has them and told of it; or unknown with no kill and no silence to explain it. A fault. */
   unresolved: number;
-  /** Sent, and no word of the provider has come: a report was lost with a topic. */
+  /** Sent, and no word came, where words were lost. */
   unheard: number;
   /** The longest time from acceptance to the provider. */
   pauseMsMax: number;
 }
 
+const UNKNOWN_OUTCOME = 'UNKNOWN_OUTCOME';
+type Kind = 'lost' | 'unknown' | 'failedUnknown' | 'unanswered' | 'unresolved' | 'unheard' | 'fine';
+
 /** Judges a run that has come to its end, with a provider that delivers all that it takes. */
-export function judge({ accepted, states, receipts }: Evidence): Verdict {
-  const received = Map.groupBy(receipts, ({ messageId }) => messageId);
-  const kinds = { lost: 0, unknown: 0, unresolved: 0, unheard: 0, fine: 0 };
+export function judge(evidence: Evidence): Verdict {
+  const received = Map.groupBy(evidence.receipts, ({ messageId }) => messageId);
+  const kinds = { lost: 0, unknown: 0, failedUnknown: 0, unanswered: 0, unresolved: 0, unheard: 0, fine: 0 };
   let duplicated = 0;
   let pauseMsMax = 0;
-  for (const { id, acceptedAtMs } of accepted) {
-    const taken = received.get(id) ?? [];
-    kinds[kindOf(states.get(id), taken.length > 0)] += 1;
-    if (taken.length > 1) duplicated += 1;
-    for (const { receivedAtMs } of taken) pauseMsMax = Math.max(pauseMsMax, receivedAtMs - acceptedAtMs);
+  for (const message of evidence.accepted) {
+    const taken = received.get(message.id) ?? [];
+    kinds[kindOf(message.id, taken.length > 0, evidence)] += 1;
+    if (isDuplicated(message, taken, evidence)) duplicated += 1;
+    for (const { receivedAtMs } of taken) pauseMsMax = Math.max(pauseMsMax, receivedAtMs - message.acceptedAtMs);
   }
   const { fine: _, ...counted } = kinds;
-  return { accepted: accepted.length, ...counted, duplicated, pauseMsMax };
+  return { accepted: evidence.accepted.length, ...counted, duplicated, pauseMsMax };
 }
 
-function kindOf(
-  state: MessageState | undefined,
-  isReceived: boolean,
-): 'lost' | 'unknown' | 'unresolved' | 'unheard' | 'fine' {
-  switch (state) {
+function isDuplicated({ id, guarantee }: AcceptedMessage, taken: readonly Receipt[], evidence: Evidence): boolean {
+  if (taken.length <= 1) return false;
+  const attempts = new Set(taken.map(({ attempt }) => attempt));
+  return attempts.size < taken.length || guarantee === 'AT_MOST_ONCE' || !evidence.seenUnknown.has(id);
+}
+
+function kindOf(id: string, isReceived: boolean, evidence: Evidence): Kind {
+  const { mayLoseReports } = evidence.allowance;
+  const entry = evidence.ledger.get(id);
+  switch (entry?.state) {
     case MessageState.DELIVERED:
+    case MessageState.READ:
       return isReceived ? 'fine' : 'lost';
     case MessageState.SENT:
-      return isReceived ? 'unheard' : 'lost';
+      if (!isReceived) return 'lost';
+      return mayLoseReports ? 'unheard' : 'unresolved';
     case MessageState.UNKNOWN:
-      return isReceived ? 'unresolved' : 'unknown';
+      if (isReceived) return mayLoseReports ? 'unheard' : 'unresolved';
+      return whyUnknown(id, 'unknown', evidence);
+    case MessageState.FAILED:
+      if (entry.reason !== UNKNOWN_OUTCOME) return 'lost';
+      if (isReceived) return mayLoseReports ? 'unheard' : 'unresolved';
+      return whyUnknown(id, 'failedUnknown', evidence);
     default:
       return 'lost';
   }
+}
+
+function whyUnknown(id: string, kind: 'unknown' | 'failedUnknown', { openAtKill, allowance }: Evidence): Kind {
+  if (openAtKill.has(id)) return kind;
+  return allowance.mayGoUnanswered ? 'unanswered' : 'unresolved';
+}
+
+/** What the whole of a system is judged by, besides its messages. */
+export interface Whole {
+  /** Every message that callers were told of. */
+  accepted: ReadonlySet<string>;
+  /** Every message that the ledger has. */
+  inLedger: Iterable<string>;
+  isConserved: readonly boolean[];
+  /** Whether a repeat of each of some requests got the answer that the first one got. */
+  repeatsAgree: readonly boolean[];
+}
+
+/** What is wrong with the whole, in words; nothing if all is well. */
+export function faultsOfWhole({ accepted, inLedger, isConserved, repeatsAgree }: Whole): string[] {
+  const untold = [...inLedger].filter((id) => !accepted.has(id)).length;
+  const torn = isConserved.filter((each) => !each).length;
+  const different = repeatsAgree.filter((each) => !each).length;
+  return [
+    ...(untold > 0
+      ? [`${untold} messages in the ledger that no caller was told of: a request was accepted twice`]
+      : []),
+    ...(torn > 0 ? [`${torn} ledgers are not conserved`] : []),
+    ...(different > 0 ? [`${different} requests were answered twice differently`] : []),
+  ];
+}
+
+/** What is wrong with a verdict, in words; nothing if all is well. */
+export function faultsOf({ lost, duplicated, unresolved }: Verdict): string[] {
+  return Object.entries({ lost, duplicated, unresolved }).flatMap(([kind, count]) =>
+    count > 0 ? [`${count} ${kind}`] : [],
+  );
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Contact, SendOutboundMessagesRequest } from '@herald/contracts/dispatch';
-import { HeraldError } from '@herald/errors';
+import { DeliveryGuarantee } from '@herald/contracts/configuration';
+import { Contact, SendOutboundMessagesRequest, type SendOutboundMessagesResponse } from '@herald/contracts/dispatch';
 import type { Connection } from '@herald/herald-cli';
 import type { AcceptedMessage } from './judge';
 
@@ -11,9 +12,17 @@ export interface Caller {
   outboundConfigurationId: string;
 }
 
+/** A request, and the answer that its caller got. */
+export interface Told {
+  caller: Caller;
+  request: SendOutboundMessagesRequest;
+  answer: SendOutboundMessagesResponse;
+}
+
 /** Requests under way all the time, from several organisations. */
 export interface Load {
   readonly accepted: readonly AcceptedMessage[];
+  readonly told: readonly Told[];
   /** The longest that a request took until it was accepted, with all repeats. */
   longestRequestMs(): number;
   /** How often a call failed beyond what the client repeats itself, and was repeated with its id. */
@@ -22,40 +31,45 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-const REQUEST_EVERY_MS = 500;
-const CONTACTS_PER_REQUEST = 5;
+const REQUEST_EVERY_MS = 400;
+const CONTACTS_PER_REQUEST = 4;
 const REPEAT_AFTER_MS = 100;
 const DEADLINE_MS = 5_000;
+/** A caller that repeats for so long without an answer tells of a system that does not come back. */
+const ANSWER_WITHIN_MS = 90_000;
 
-/** Begins to send for each caller, two requests of five contacts a second, until it is stopped. */
+/** Begins to send for each caller, four contacts every 400 ms, until it is stopped. */
 export function beginLoad(callers: readonly Caller[]): Load {
   const accepted: AcceptedMessage[] = [];
+  const told: Told[] = [];
   const stopping = new AbortController();
   let longestMs = 0;
   let repeats = 0;
-  const send = async ({ dispatch, outboundConfigurationId }: Caller) => {
+  const send = async (caller: Caller, guarantee: AcceptedMessage['guarantee']) => {
     const startedAtMs = performance.now();
-    const request = requestTo(outboundConfigurationId);
-    const { results } = await insistently(
-      () => dispatch.sendOutboundMessages(request, { deadlineMs: DEADLINE_MS }),
+    const request = requestTo(caller.outboundConfigurationId, guarantee);
+    const answer = await insistently(
+      () => caller.dispatch.sendOutboundMessages(request, { deadlineMs: DEADLINE_MS }),
       () => (repeats += 1),
     );
     longestMs = Math.max(longestMs, performance.now() - startedAtMs);
+    told.push({ caller, request, answer });
     const acceptedAtMs = Date.now();
-    for (const { outcome } of results) {
+    for (const { outcome } of answer.results) {
       if (outcome?.$case !== 'accepted') throw new Error('a contact of the load was not accepted');
-      accepted.push({ id: outcome.value.messageId, acceptedAtMs });
+      accepted.push({ id: outcome.value.messageId, acceptedAtMs, guarantee });
     }
   };
-  const sending = callers.map(async (caller) => {
+  const sending = callers.map(async (caller, at) => {
+    const guarantee = at % 2 === 0 ? 'AT_MOST_ONCE' : 'AT_LEAST_ONCE';
     while (!stopping.signal.aborted) {
-      await Promise.all([send(caller), pause(REQUEST_EVERY_MS)]);
+      await Promise.all([send(caller, guarantee), pause(REQUEST_EVERY_MS)]);
     }
   });
   // Heard when it is stopped; until then the others go on.
   for (const each of sending) each.catch(() => undefined);
   return {
-    accepted,
+    ...{ accepted, told },
     longestRequestMs: () => Math.round(longestMs),
     repeats: () => repeats,
     stop: async () => {
@@ -65,15 +79,23 @@ export function beginLoad(callers: readonly Caller[]): Load {
   };
 }
 
-/** Repeats a call for as long as Herald says that it may be repeated. */
-async function insistently<T>(call: () => Promise<T>, onRepeat: () => void): Promise<T> {
+/** Sends a request again, and says whether it got the answer that it got first. */
+export async function repeatsAgree({ caller, request, answer }: Told): Promise<boolean> {
+  const again = await insistently(
+    () => caller.dispatch.sendOutboundMessages(request, { deadlineMs: DEADLINE_MS }),
+    () => undefined,
+  );
+  return isDeepStrictEqual(again, answer);
+}
+
+/** Repeats a call with its id, as a caller does who does not know what became of it, whatever the error was. */
+export async function insistently<T>(call: () => Promise<T>, onRepeat: () => void): Promise<T> {
+  const deadline = performance.now() + ANSWER_WITHIN_MS;
   for (;;) {
     try {
       return await call();
     } catch (error) {
-      // A repeat of the client may have had too little time left; ours has all of it again.
-      const mayRepeat = error instanceof HeraldError && (error.retryable || error.reason === 'DEADLINE_TOO_SHORT');
-      if (!mayRepeat) throw error;
+      if (performance.now() > deadline) throw error;
       onRepeat();
       await pause(REPEAT_AFTER_MS);
     }
@@ -83,7 +105,10 @@ async function insistently<T>(call: () => Promise<T>, onRepeat: () => void): Pro
 let numbered = 0;
 
 /** A request to people nobody else is: German mobile numbers, one after the other. */
-function requestTo(outboundConfigurationId: string): SendOutboundMessagesRequest {
+function requestTo(
+  outboundConfigurationId: string,
+  guarantee: AcceptedMessage['guarantee'],
+): SendOutboundMessagesRequest {
   const contacts = Array.from({ length: CONTACTS_PER_REQUEST }, () =>
     Contact.fromPartial({
       toContactId: `+4915${String(100_000_000 + numbered++)}`,
@@ -92,5 +117,8 @@ function requestTo(outboundConfigurationId: string): SendOutboundMessagesRequest
       contextItems: { CustomerName: 'Ana', OrderNumber: 'A-1', DeliveryDate: '1.12.' },
     }),
   );
-  return SendOutboundMessagesRequest.fromPartial({ requestId: randomUUID(), outboundConfigurationId, contacts });
+  return SendOutboundMessagesRequest.fromPartial({
+    ...{ requestId: randomUUID(), outboundConfigurationId, contacts },
+    deliveryGuarantee: DeliveryGuarantee[guarantee],
+  });
 }

@@ -1,66 +1,91 @@
-import { TWO_OF_EACH } from '@herald/herald-cli';
 import { configureLogs } from '@herald/telemetry';
-import { Command, InvalidArgumentError } from 'commander';
-import { runScenario, type Outcome } from './run-scenario';
-import { SCENARIOS, type Scenario } from './scenarios';
-import { startTarget } from './target';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { distributedTarget } from './distributed-target';
+import { BUSES, type BusName } from './hurt';
+import { oneProcessTarget } from './one-process-target';
+import { HURTS, planOf, type Run } from './plan';
+import { runAll, type Outcome } from './run';
+import { sumOf } from './sum';
 
-const SECONDS_DEFAULT = 20;
+const SECONDS_DEFAULT = 3;
+const PLANTED = { duplicate: 'plant.duplicate=plant%0.05', loss: 'plant.loss=plant%0.05' } as const;
 
-/** Hurts the distributed system under load, and proves what became of every accepted message. */
+interface Options {
+  bus?: BusName;
+  seeds: number;
+  seed: number;
+  only: readonly string[];
+  seconds: number;
+  plant?: keyof typeof PLANTED;
+}
+
+/** Hurts the system under load in every way there is, and proves what became of every accepted message. */
 async function main(): Promise<void> {
   await new Command('chaos')
-    .description('hurt the distributed system under load, and prove what became of every accepted message')
-    .option('--only <name...>', `some of: ${SCENARIOS.map(({ name }) => name).join(', ')}`, scenarioNamed)
-    .option('--seconds <number>', 'how long each is hurt, at least', seconds, SECONDS_DEFAULT)
+    .description('hurt the system under load in every way there is, and prove what became of every accepted message')
+    .addOption(new Option('--bus <name>', 'one of the two; both without it').choices(BUSES))
+    .option('--seeds <number>', 'how many seeds, from --seed on', whole, 1)
+    .option('--seed <number>', 'decides the order, the moments, the victims', whole, 1)
+    .option('--only <name...>', `some of: ${HURTS.map(({ name }) => name).join(', ')}`, hurtNamed, [])
+    .option('--seconds <number>', 'how long the provider or the broker is away', whole, SECONDS_DEFAULT)
+    .addOption(
+      new Option('--plant <fault>', 'break Herald on purpose; the exit code is then 1').choices(Object.keys(PLANTED)),
+    )
     .action(run)
     .parseAsync();
 }
 
-async function run({ only, seconds: length }: { only?: readonly Scenario[]; seconds: number }): Promise<void> {
+async function run(options: Options): Promise<void> {
   configureLogs({ level: 'silent' });
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
-  print('Starting two processes of each service, a broker, a PostgreSQL and a simulator …');
-  const target = await startTarget({ HERALD_LOG_LEVEL: 'silent', ...process.env }, TWO_OF_EACH);
+  const { bus, seed, seeds } = options;
   const outcomes: Outcome[] = [];
-  try {
-    for (const scenario of only ?? SCENARIOS) {
-      print(`${scenario.name} (${scenario.promise}): ${scenario.text} …`);
-      const outcome = await runScenario(scenario, target, length);
-      outcomes.push(outcome);
-      print(`  ${JSON.stringify(outcome)}`);
+  const faults: string[] = [];
+  for (const each of bus === undefined ? BUSES : [bus]) {
+    for (let next = seed; next < seed + seeds; next += 1) {
+      const runs = planOf(next, each, options.only);
+      if (runs.length === 0) continue;
+      const found = await runSeed({ ...options, bus: each, seed: next }, runs);
+      outcomes.push(...found.outcomes);
+      faults.push(...found.faults);
     }
+  }
+  print(JSON.stringify(sumOf(bus ?? 'both', outcomes)));
+  if (faults.length > 0) process.exitCode = 1;
+}
+
+async function runSeed(
+  { bus, seed, seconds, plant }: Options & { bus: BusName },
+  runs: readonly Run[],
+): Promise<{ outcomes: readonly Outcome[]; faults: string[] }> {
+  print(`Seed ${seed} on ${bus}: ${runs.length} runs. Starting the system …`);
+  const start = bus === 'kafka' ? distributedTarget : oneProcessTarget;
+  const env = { HERALD_LOG_LEVEL: 'silent', ...process.env };
+  const target = await start(env, plant === undefined ? '' : `seed=${seed};${PLANTED[plant]}`);
+  try {
+    const { outcomes, faults } = await runAll(target, runs, { seconds, print });
+    for (const outcome of outcomes) print(`  ${JSON.stringify(outcome)}`);
+    const all = [...faults, ...outcomes.flatMap(({ name, faults: own }) => own.map((fault) => `${name}: ${fault}`))];
+    for (const fault of all) print(`FAULT ${fault}`);
+    const planted = plant === undefined ? '' : ` --plant ${plant}`;
+    if (all.length > 0) print(`Again: npm run chaos -- --bus ${bus} --seed ${seed} --seconds ${seconds}${planted}`);
+    return { outcomes, faults: all };
   } finally {
     await target.stop();
   }
-  print(JSON.stringify(sumOf(outcomes)));
-  if (outcomes.some(({ faults }) => faults.length > 0)) process.exitCode = 1;
 }
 
-function sumOf(outcomes: readonly Outcome[]) {
-  const total = (count: (outcome: Outcome) => number) => outcomes.reduce((sum, outcome) => sum + count(outcome), 0);
-  return {
-    ...{ bus: 'kafka', runs: outcomes.length },
-    accepted: total(({ accepted }) => accepted),
-    lost: total(({ lost }) => lost),
-    duplicated: total(({ duplicated }) => duplicated),
-    unknown: total(({ unknown }) => unknown),
-    unresolved: total(({ unresolved }) => unresolved),
-    unheard: total(({ unheard }) => unheard),
-    pauseMsMax: Math.max(0, ...outcomes.map(({ pauseMsMax }) => pauseMsMax)),
-    requestMsMax: Math.max(0, ...outcomes.map(({ requestMsMax }) => requestMsMax)),
-  };
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
-function scenarioNamed(name: string, earlier: readonly Scenario[] = []): readonly Scenario[] {
-  const scenario = SCENARIOS.find((each) => each.name === name);
-  if (!scenario) throw new InvalidArgumentError(`There is no scenario of this name.`);
-  return [...earlier, scenario];
+function hurtNamed(name: string, earlier: readonly string[]): readonly string[] {
+  if (!HURTS.some((each) => each.name === name)) throw new InvalidArgumentError('There is no run of this name.');
+  return [...earlier, name];
 }
 
-function seconds(text: string): number {
+function whole(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It is a whole number of seconds.');
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It is a whole number from 1 on.');
   return number;
 }
 

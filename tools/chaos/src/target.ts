@@ -1,120 +1,100 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { MessageState, type CheckLedgerResponse } from '@herald/contracts/dispatch';
+import type { CheckLedgerResponse, Message } from '@herald/contracts/dispatch';
 import {
   allMessages,
   connect,
   makeSampleOrganisation,
   simulatorControl,
-  startDistributed,
   type Connection,
-  type DistributedSystem,
-  type ReplicaCounts,
+  type KeptProcess,
 } from '@herald/herald-cli';
-import { startLocalBroker, stopLocalBroker } from '@herald/local-kafka';
-import { startLocalServer, removeLocalServer } from '@herald/postgres/local-server';
-import { startInOrder, type Running } from '@herald/service';
+import { startLocalServer } from '@herald/postgres/local-server';
+import type { Parts, Running } from '@herald/service';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { AcceptedMessage, Evidence } from './judge';
-import { beginLoad, type Caller, type Load } from './load';
+import type { Arming, Victim } from './arming';
+import type { BusName } from './hurt';
+import { insistently, type Caller } from './load';
 
-/** The distributed system with everything around it in reach, to be hurt. */
+/** A whole Herald with all that surrounds it in reach, to be hurt. */
 export interface Target extends Running {
-  system: DistributedSystem;
-  /** `host:port` of the broker. */
-  broker: string;
-  /** A connection string of a superuser of the database. */
-  databaseUrl: string;
-  stopBroker(): Promise<void>;
-  startBroker(): Promise<void>;
-  startPostgres(): Promise<void>;
+  bus: BusName;
+  arming: Arming;
+  provider: ReturnType<typeof simulatorControl>;
+  callers: readonly (Caller & Connection)[];
+  /** The processes of a service, or all. */
+  victims(service?: string): Victim[];
+  /** Processes that may leave and join. */
+  movers: readonly KeptProcess[];
+  /** Undefined where events stay in the process. */
+  broker: { address: string; stop(): Promise<void>; start(): Promise<void> } | undefined;
   /** Kills the database with all its connections, as a power cut would. */
   killPostgres(): Promise<void>;
-  beginLoad(): Load;
-  /** Waits until every message has come to its end, or for so long; and what then is known of these. */
-  settle(accepted: readonly AcceptedMessage[], withinMs: number): Promise<Evidence>;
-  /** What the ledger of each organisation says of itself. */
-  ledgers(): Promise<CheckLedgerResponse[]>;
+  startPostgres(): Promise<void>;
+  /** Remembers which messages stand in slices without an outcome. */
+  noteOpen(): Promise<void>;
+  /** All that was remembered so. */
+  openAtKill: ReadonlySet<string>;
 }
 
 /** Enough that every replica of dispatch has some to send for. */
-const ORGANISATIONS = Array.from({ length: 6 }, (_, index) => `chaos-${index + 1}`);
+const ORGANISATIONS = Array.from({ length: 8 }, (_, index) => `chaos-${index + 1}`);
 const LOOK_EVERY_MS = 1_000;
 const TRIES_MAX = 20;
-const OPEN = new Set<MessageState>([
-  MessageState.QUEUED,
-  MessageState.SENDING,
-  MessageState.SENT,
-  MessageState.UNKNOWN,
-]);
+const BACK_WITHIN_MS = 90_000;
+const LOOK_AT_PROCESS_EVERY_MS = 20;
 
-/** Starts the distributed system on a folder of its own, with a broker and a PostgreSQL that nobody else uses. */
-export async function startTarget(
-  inherited: Readonly<Record<string, string | undefined>>,
-  replicas: ReplicaCounts,
-): Promise<Target> {
-  const home = await mkdtemp(join(tmpdir(), 'herald-chaos-'));
-  const parts = startInOrder();
-  await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
-  const postgres = join(home, 'postgres');
-  await parts.add(async () => ({ stop: () => removeLocalServer(postgres) }));
-  const directory = join(home, 'kafka');
-  const { broker } = await parts.add(() => startLocalBroker({ directory }));
-  const brokerPort = Number(broker.slice(broker.lastIndexOf(':') + 1));
-  const system = await parts.add(() =>
-    startDistributed({
-      ...{ home, portBase: 0, inherited, replicas },
-      environment: { HERALD_KAFKA_BROKERS: [broker] },
-      simulator: { faults: '', outcomes: 'delivered=1' },
-    }),
-  );
-  const { ports, simulator } = system.file;
+/** Makes an organisation for each caller, and connects them. */
+export async function openCallers(parts: Parts, home: string, simulatorUrl: string): Promise<(Caller & Connection)[]> {
   const callers: (Caller & Connection)[] = [];
   await parts.add(async () => ({ stop: async () => callers.forEach(({ close }) => close()) }));
   for (const org of ORGANISATIONS) {
     const connection = await connect(home, {}, { org, scopes: ['configure', 'send', 'read'], subject: 'chaos' });
-    const sample = await makeSampleOrganisation(connection, { org, simulatorUrl: simulator?.url ?? '' });
+    const sample = await makeSampleOrganisation(connection, { org, simulatorUrl });
     callers.push({ ...connection, outboundConfigurationId: sample.outboundConfigurationId });
   }
-  const database = () => startLocalServer({ directory: postgres, port: ports.postgres });
-  const control = simulatorControl(simulator?.control ?? '');
-  const { url: databaseUrl } = await database();
+  return callers;
+}
+
+/** What a target has of its database. */
+export function databaseOf(home: string, port: number) {
+  const openAtKill = new Set<string>();
+  const server = () => startLocalServer({ directory: join(home, 'postgres'), port });
+  const ask = async <Row extends object>(question: string): Promise<Row[]> => {
+    const client = new Client({ connectionString: (await server()).url });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<Row>(question)).rows;
+    } finally {
+      await client.end();
+    }
+  };
   return {
-    ...{ system, broker, databaseUrl },
-    stop: () => parts.stop(),
-    stopBroker: () => stopLocalBroker(directory),
-    startBroker: async () => void (await startLocalBroker({ directory, port: brokerPort })),
+    openAtKill,
     // Connections of the one that was killed may hold its memory for a moment more.
-    startPostgres: () => insistently(async () => void (await database())),
-    killPostgres: async () => void process.kill(await postmasterOf(databaseUrl), 'SIGKILL'),
-    beginLoad: () => beginLoad(callers),
-    settle: async (accepted, withinMs) => {
-      const deadline = performance.now() + withinMs;
-      for (;;) {
-        const messages = (await Promise.all(callers.map(allMessages))).flat();
-        const states = new Map(messages.map(({ id, state }) => [id, state]));
-        const isSettled = accepted.every(({ id }) => !OPEN.has(states.get(id) ?? MessageState.QUEUED));
-        if (isSettled || performance.now() > deadline) return { accepted, states, receipts: await control.all() };
-        await pause(LOOK_EVERY_MS);
-      }
+    startPostgres: () => patiently(async () => void (await server())),
+    killPostgres: async () => {
+      const [row] = await ask<{ folder: string }>(`select current_setting('data_directory') as folder`);
+      const [pid] = (await readFile(join(row?.folder ?? '', 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGKILL');
     },
-    ledgers: () =>
-      Promise.all(callers.map(({ dispatch }) => dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' }))),
+    noteOpen: async () => {
+      for (const { id } of await ask<{ id: string }>(OPEN_MESSAGES)) openAtKill.add(id);
+    },
   };
 }
 
-async function postmasterOf(url: string): Promise<number> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<{ folder: string }>(`select current_setting('data_directory') as folder`);
-  await client.end();
-  const [pid] = (await readFile(join(rows[0]?.folder ?? '', 'postmaster.pid'), 'utf8')).split('\n');
-  return Number(pid);
-}
+/** Claimed, and without an outcome: what a death at this moment may leave unknown. */
+const OPEN_MESSAGES = `
+  select message.id
+    from dispatch.slice
+    join dispatch.message on message.org_id = slice.org_id and message.batch_id = slice.batch_id
+                         and message.position between slice.lo and slice.hi
+   where message.rank is null and message.expired_at is null`;
 
-async function insistently(act: () => Promise<void>): Promise<void> {
+async function patiently(act: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await act();
@@ -123,4 +103,40 @@ async function insistently(act: () => Promise<void>): Promise<void> {
       await pause(LOOK_EVERY_MS);
     }
   }
+}
+
+/** Resolves when another process runs in the place of the one that has died, and is ready. */
+export async function isBack(victim: Victim, died: number | undefined): Promise<void> {
+  const deadline = performance.now() + BACK_WITHIN_MS;
+  while (victim.pid === died || victim.pid === undefined) {
+    if (performance.now() > deadline) throw new Error(`${victim.name} did not come back`);
+    await pause(LOOK_AT_PROCESS_EVERY_MS);
+  }
+  await victim.ready();
+}
+
+/** Kills a process, notes what was open, and resolves when another runs in its place. */
+export async function kill(target: Target, victim: Victim): Promise<void> {
+  const { pid } = victim;
+  victim.signal('SIGKILL');
+  await target.noteOpen();
+  await isBack(victim, pid);
+}
+
+/** What the ledger of each organisation says of itself. */
+export function ledgersOf({ callers }: Target): Promise<CheckLedgerResponse[]> {
+  const check = ({ dispatch }: Caller) => dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' });
+  return Promise.all(
+    callers.map((caller) =>
+      insistently(
+        () => check(caller),
+        () => undefined,
+      ),
+    ),
+  );
+}
+
+/** Every message of every organisation. */
+export async function messagesOf({ callers }: Target): Promise<Message[]> {
+  return (await Promise.all(callers.map(allMessages))).flat();
 }

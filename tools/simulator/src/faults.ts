@@ -12,6 +12,7 @@ export const FAULTS = {
   '429': { probability: 0.1, text: 'answers 429 with code 20429 and Retry-After; nothing is accepted' },
   '500': { probability: 0.05, text: 'answers 500 with code 20500; nothing is accepted' },
   reset: { probability: 0.02, text: 'resets the connection; nothing is accepted' },
+  blackhole: { probability: 0.02, text: 'never answers; nothing is accepted' },
   drop: { probability: 0.02, text: 'accepts, then destroys the connection without an answer' },
   half: { probability: 0.02, text: 'accepts, sends half of the answer, then destroys the connection' },
   hang: { probability: 0.02, text: 'accepts and never answers' },
@@ -46,7 +47,7 @@ export type Faults = ReadonlyMap<FaultName, Fault>;
 const ALIASES: Record<string, FaultName> = { 'accepted-then-dropped': 'drop' };
 
 /** The faults of which one request meets one at most: their probabilities are added up. */
-const EXCLUSIVE = ['429', '500', 'reset', 'drop', 'half', 'hang'] as const satisfies readonly FaultName[];
+const EXCLUSIVE = ['429', '500', 'reset', 'blackhole', 'drop', 'half', 'hang'] as const satisfies readonly FaultName[];
 
 /** What may happen to one request to send, besides being slow. */
 export type RequestFault = (typeof EXCLUSIVE)[number];

@@ -14,7 +14,7 @@ import type { Provider } from './provider';
 
 /**
  * POST Messages.json. Modes and moves: the request is counted and its faults are chosen; it may wait (`slow`); it may end before
- * acceptance (`429`, `500`, `reset`, a refusal); its receipt is written; only then is the message in the ledger, on its way
+ * acceptance (`429`, `500`, `reset`, `blackhole`, a refusal); its receipt is written; only then is the message in the ledger, on its way
  * and answered – or not answered (`drop`, `half`, `hang`).
  */
 export function sendMessage(provider: Provider, account: Account, exchange: Exchange): void {
@@ -41,6 +41,7 @@ interface Attempt {
 function acceptOrRefuse(provider: Provider, attempt: Attempt): void {
   const { account, exchange, form, occurrence, fault } = attempt;
   if (fault === 'reset') return void exchange.request.socket.resetAndDestroy();
+  if (fault === 'blackhole') return;
   if (fault === '429') return answerProblem(exchange, problem(20429));
   if (fault === '500') return answerProblem(exchange, problem(20500));
   const hasOptedOut = (from: string, to: string) => provider.optOuts.has(`${from}|${to}`);

@@ -8,6 +8,9 @@ import { readSystemFile, type SystemFile } from '../system/system-file';
 /** A Herald in a process of its own, so that it can be killed. */
 export interface HeraldProcess {
   file: SystemFile;
+  pid: number;
+  /** Resolves when it has ended, however that came. */
+  exited: Promise<void>;
   /** Ends it as a power cut would: nothing in it runs any more. */
   kill(): Promise<void>;
   /** Ends it in order. */
@@ -40,7 +43,7 @@ export async function heraldProcess(
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await Promise.race([exited, pause(STOP_MS_MAX, undefined, { ref: false })]);
   };
-  return { file, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+  return { file, pid: file.pid, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
 }
 
 async function started(child: ChildProcess, home: string): Promise<SystemFile> {

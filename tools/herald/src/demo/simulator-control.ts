@@ -7,7 +7,7 @@ const IDLE_TIMEOUT_MS = 60_000;
 const RECEIPTS_PER_PAGE = 10_000;
 
 interface ReceiptPage {
-  receipts: { messageId: string | null; acceptedAt: string }[];
+  receipts: { messageId: string | null; attempt: string | null; acceptedAt: string }[];
   next: string | null;
 }
 
@@ -21,16 +21,19 @@ export function simulatorControl(url: string) {
   return {
     receipts: () => ask<Receipts>('/receipts/summary?byMessage=true'),
     /** Every message of Herald's that it has accepted, and when, in that order. */
-    all: async (): Promise<{ messageId: string; receivedAtMs: number }[]> => {
-      const all: { messageId: string; receivedAtMs: number }[] = [];
+    all: async (): Promise<{ messageId: string; attempt: number; receivedAtMs: number }[]> => {
+      const all: { messageId: string; attempt: number; receivedAtMs: number }[] = [];
       for (let after: string | null = '0'; after !== null;) {
         const page: ReceiptPage = await ask(`/receipts?limit=${RECEIPTS_PER_PAGE}&after=${after}`);
-        for (const { messageId, acceptedAt } of page.receipts)
-          if (messageId !== null) all.push({ messageId, receivedAtMs: Date.parse(acceptedAt) });
+        for (const { messageId, attempt, acceptedAt } of page.receipts)
+          if (messageId !== null)
+            all.push({ messageId, attempt: Number(attempt), receivedAtMs: Date.parse(acceptedAt) });
         after = page.next;
       }
       return all;
     },
+    /** Has it go wrong as a specification says from now on. */
+    goWrong: (faults: string) => ask('/faults', { method: 'POST', body: JSON.stringify({ faults }) }),
     /** How many messages it has accepted so far. */
     received: async () => (await ask<ReceiptSummary>('/receipts/summary')).receipts,
     /** Resolves when no status and no callback is pending any more. */

@@ -11,6 +11,10 @@ export interface KeptProcess extends Running {
   ready(): Promise<void>;
   /** Sends the process a signal; one that it does not survive brings another process in its place. */
   signal(signal: NodeJS.Signals): void;
+  /** Ends the process in order; no other takes its place until it is to join again. */
+  leave(): Promise<void>;
+  /** Starts one that left, and resolves when it is ready. */
+  join(): Promise<void>;
   /** Ends the process, in order unless by SIGKILL, and resolves when the next one is ready. */
   restart(by?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
@@ -49,6 +53,9 @@ class Keeper implements KeptProcess {
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #failedStarts = 0;
+  /** Resolves when a process may run. */
+  #mayRun = Promise.resolve();
+  #join = () => {};
 
   constructor(settings: KeptProcessSettings) {
     this.#settings = settings;
@@ -76,6 +83,19 @@ class Keeper implements KeptProcess {
     this.#child?.kill(signal);
   }
 
+  async leave(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    [this.#mayRun, this.#join] = [promise, resolve];
+    this.signal('SIGTERM');
+    await this.#exited;
+  }
+
+  async join(): Promise<void> {
+    this.#join();
+    while (this.pid === undefined) await pause(LOOK_EVERY_MS);
+    await this.ready();
+  }
+
   async restart(by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const { pid } = this;
     this.signal(by);
@@ -86,6 +106,7 @@ class Keeper implements KeptProcess {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#join();
     this.signal('SIGTERM');
     // One that was suspended hears SIGTERM only when it goes on.
     this.signal('SIGCONT');
@@ -108,6 +129,7 @@ class Keeper implements KeptProcess {
       this.#failedStarts = hasLivedLong ? 0 : this.#failedStarts + 1;
       pauseMs = hasLivedLong ? PAUSE_MS : Math.min(pauseMs * 2, PAUSE_MS_MAX);
       await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+      await this.#mayRun;
     }
   }
 

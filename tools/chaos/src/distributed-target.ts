@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { simulatorControl, startDistributed, type ReplicaCounts } from '@herald/herald-cli';
+import { startLocalBroker, stopLocalBroker } from '@herald/local-kafka';
+import { removeLocalServer } from '@herald/postgres/local-server';
+import { startInOrder } from '@herald/service';
+import { makeArming } from './arming';
+import { databaseOf, openCallers, type Target } from './target';
+
+/** Senders that take over from each other and rebalance, gateways that stand in for each other, and one of what is only asked. */
+const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, conversation: 1, gateway: 2 };
+/** Of a replica whose death nobody would see: it does nothing. */
+const IDLE = 'conversation';
+
+/** Starts the distributed system on a folder of its own, with a broker and a PostgreSQL that nobody else uses. */
+export async function distributedTarget(
+  inherited: Readonly<Record<string, string | undefined>>,
+  plant: string,
+): Promise<Target> {
+  const home = await mkdtemp(join(tmpdir(), 'herald-chaos-'));
+  const parts = startInOrder();
+  await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
+  await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
+  const directory = join(home, 'kafka');
+  const { broker } = await parts.add(() => startLocalBroker({ directory }));
+  const brokerPort = Number(broker.slice(broker.lastIndexOf(':') + 1));
+  const arming = await makeArming(home, plant);
+  const system = await parts.add(() =>
+    startDistributed({
+      ...{ home, portBase: 0, replicas: REPLICAS, inherited: { ...inherited, ...arming.env } },
+      environment: { HERALD_KAFKA_BROKERS: [broker] },
+      simulator: { faults: '', outcomes: 'delivered=1' },
+    }),
+  );
+  const { ports, simulator } = system.file;
+  const callers = await openCallers(parts, home, simulator?.url ?? '');
+  const database = databaseOf(home, ports.postgres);
+  const processes = [...system.processes.values()].filter(({ name }) => !name.startsWith(IDLE));
+  const victims = (service = '') => processes.filter(({ name }) => name.startsWith(service));
+  return {
+    ...{ bus: 'kafka', arming, callers, victims, ...database },
+    movers: victims('dispatch'),
+    provider: simulatorControl(simulator?.control ?? ''),
+    stop: () => parts.stop(),
+    broker: {
+      address: broker,
+      stop: () => stopLocalBroker(directory),
+      start: async () => void (await startLocalBroker({ directory, port: brokerPort })),
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { MessageState, type Message } from '@herald/contracts/dispatch';
+import { faultsOf, faultsOfWhole, judge, type AcceptedMessage, type Verdict } from './judge';
+import { beginLoad, repeatsAgree, type Load } from './load';
+import type { Run } from './plan';
+import { ledgersOf, messagesOf, type Target } from './target';
+
+/** What a run came to. */
+export interface Outcome extends Verdict {
+  name: string;
+  /** Messages that stood without an outcome at its kills. */
+  openAtKill: number;
+  failpointsHit: number;
+  /** The longest that a caller waited until a request was accepted. */
+  requestMsMax: number;
+  /** How often a call failed beyond the client's own repeats, and was repeated with its id. */
+  repeats: number;
+  faults: readonly string[];
+}
+
+/** A run that has hurt, and is judged when all is settled. */
+interface Done extends Pick<Outcome, 'failpointsHit'> {
+  run: Run;
+  load: Load;
+  /** What stood without an outcome at its kills. */
+  open: ReadonlySet<string>;
+  failure: string | undefined;
+}
+
+/** What a seed came to on a bus. */
+export interface SeedOutcome {
+  outcomes: readonly Outcome[];
+  /** What is wrong with the whole. */
+  faults: readonly string[];
+}
+
+/** Load before and after each hurt, so that it meets messages in all states. */
+const AROUND_MS = 500;
+/** What a dead process had claimed is given up 25 s after its last moment to send; a report may come 15 s after that. */
+const SETTLE_MS_MAX = 60_000;
+const CLAIMED_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 500;
+const REPEATED_REQUESTS = 40;
+const OPEN = new Set<MessageState>([
+  MessageState.QUEUED,
+  MessageState.SENDING,
+  MessageState.SENT,
+  MessageState.UNKNOWN,
+]);
+
+/** Does one run after the other to a system that stays up, waits until all is settled, and judges each and the whole. */
+export async function runAll(
+  target: Target,
+  runs: readonly Run[],
+  { seconds, print }: { seconds: number; print(line: string): void },
+): Promise<SeedOutcome> {
+  const done: Done[] = [];
+  for (const run of runs) {
+    const startedAtMs = performance.now();
+    done.push(await hurtUnderLoad(target, run, seconds));
+    print(`  ${run.hurt.name}: ${run.hurt.text} (${((performance.now() - startedAtMs) / 1000).toFixed(1)} s)`);
+  }
+  await allReported(target);
+  const seenUnknown = new Set<string>();
+  const messages = await settled(target, done, seenUnknown);
+  const receipts = await target.provider.all();
+  const ledger = new Map(messages.map(({ id, state, reason }) => [id, { state, reason }]));
+  const outcomes = done.map((each): Outcome => {
+    const { hurt } = each.run;
+    const { accepted } = each.load;
+    const verdict = judge({
+      ...{ accepted, ledger, receipts, seenUnknown },
+      openAtKill: target.openAtKill,
+      allowance: hurt.allowance,
+    });
+    return outcomeOf(each, verdict);
+  });
+  return { outcomes, faults: await wholeFaults(target, done, ledger.keys()) };
+}
+
+async function hurtUnderLoad(target: Target, run: Run, seconds: number): Promise<Done> {
+  const [hitsBefore, openBefore] = [(await target.arming.hits()).length, new Set(target.openAtKill)];
+  const load = beginLoad(target.callers);
+  let failure: string | undefined;
+  try {
+    await pause(AROUND_MS);
+    await run.hurt.act(target, run.dice, seconds);
+    await pause(AROUND_MS);
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error);
+  }
+  await load.stop().catch((error: unknown) => (failure ??= `a request was never accepted: ${String(error)}`));
+  await allClaimed(target);
+  const failpointsHit = (await target.arming.hits()).length - hitsBefore;
+  return {
+    run,
+    load,
+    failpointsHit,
+    open: new Set([...target.openAtKill].filter((id) => !openBefore.has(id))),
+    failure,
+  };
+}
+
+/** Until nothing is queued: the next run's kill must not meet the messages of this one. */
+async function allClaimed(target: Target): Promise<void> {
+  const deadline = performance.now() + CLAIMED_WITHIN_MS;
+  for (;;) {
+    const ledgers = await ledgersOf(target);
+    const isAllClaimed = ledgers.every(({ counts }) => counts?.queued === 0);
+    if (isAllClaimed || performance.now() > deadline) return;
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+/** Until the provider has nothing more to tell. */
+async function allReported({ provider }: Target): Promise<void> {
+  await provider.goWrong('none');
+  await provider.idle();
+}
+
+/** Every message, when each has come to its end, or what cannot is all that is left. */
+async function settled(target: Target, done: readonly Done[], seenUnknown: Set<string>): Promise<Message[]> {
+  const accepted = done.flatMap(({ load, run }) => load.accepted.map((message) => ({ ...message, run })));
+  const mayStay = (message: AcceptedMessage & { run: Run }, state: MessageState) => {
+    const { mayLoseReports, mayGoUnanswered } = message.run.hurt.allowance;
+    if (state === MessageState.SENT) return mayLoseReports;
+    return state === MessageState.UNKNOWN && (mayLoseReports || mayGoUnanswered || target.openAtKill.has(message.id));
+  };
+  const deadline = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    const messages = await messagesOf(target);
+    for (const { id, state } of messages) if (state === MessageState.UNKNOWN) seenUnknown.add(id);
+    const states = new Map(messages.map(({ id, state }) => [id, state]));
+    const isDone = accepted.every((message) => {
+      const state = states.get(message.id) ?? MessageState.QUEUED;
+      return !OPEN.has(state) || mayStay(message, state);
+    });
+    if (isDone || performance.now() > deadline) return messages;
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+function outcomeOf({ run, load, open, failpointsHit, failure }: Done, verdict: Verdict): Outcome {
+  const { name, isOrderly } = run.hurt;
+  const { unknown, failedUnknown } = verdict;
+  const isUnknown = unknown + failedUnknown > 0;
+  const faults = [
+    ...faultsOf(verdict),
+    ...(isOrderly && isUnknown ? [`${unknown + failedUnknown} unknown though every process ended in order`] : []),
+    ...(failure === undefined ? [] : [failure]),
+  ];
+  return {
+    ...{ name, ...verdict, openAtKill: open.size, failpointsHit },
+    ...{ requestMsMax: load.longestRequestMs(), repeats: load.repeats(), faults },
+  };
+}
+
+async function wholeFaults(target: Target, done: readonly Done[], inLedger: Iterable<string>): Promise<string[]> {
+  const told = done.flatMap(({ load }) => load.told);
+  const every = Math.max(1, Math.floor(told.length / REPEATED_REQUESTS));
+  const again: boolean[] = [];
+  for (const each of told.filter((_, at) => at % every === 0)) again.push(await repeatsAgree(each));
+  return faultsOfWhole({
+    accepted: new Set(done.flatMap(({ load }) => load.accepted.map(({ id }) => id))),
+    inLedger,
+    isConserved: (await ledgersOf(target)).map(({ conserved }) => conserved),
+    repeatsAgree: again,
+  });
+}
