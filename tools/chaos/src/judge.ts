@@ -24,7 +24,7 @@ export interface Entry {
 export interface Allowance {
   /** The provider left requests unanswered: what it did not take may stay unknown. */
   mayGoUnanswered: boolean;
-  /** Reports were lost on their way: what was sent may stand as sent, or as unknown. */
+  /** Reports were lost on their way: what was sent may stand as sent. */
   mayLoseReports: boolean;
 }
 
@@ -35,12 +35,12 @@ export interface Evidence {
   receipts: readonly Receipt[];
   /** What stood in slices without an outcome at the kills: only their fate may be unknown to everybody. */
   openAtKill: ReadonlySet<string>;
-  /** Of which it was seen or told that their fate was unknown. */
+  /** Taken more than once, and called unknown before the last time. */
   seenUnknown: ReadonlySet<string>;
   allowance: Allowance;
 }
 
-/** What became of the accepted messages. */
+/** What became of the accepted messages: each that is not fine is of one kind, and may be duplicated besides. */
 export interface Verdict {
   accepted: number;
   /** The ledger does not know them, has no end for them, or calls sent what the provider has not. A fault. */
@@ -49,11 +49,11 @@ export interface Verdict {
   duplicated: number;
   /** Nobody knows their fate, and the provider has not got them; they were under way at a kill. */
   unknown: number;
-  /** The same, and the deadline for a word of the provider has passed. */
+  /** The same, and the provider was asked and says that it has not got them. */
   failedUnknown: number;
   /** The same, though nothing was killed, where the provider left requests unanswered. */
   unanswered: number;
-  /** Unknown, though the provider has them and told of it; or unknown with no kill and no silence to explain it. A fault. */
+  /** Unknown, though the provider has them and answers for it; or unknown with no kill and no silence to explain it. A fault. */
   unresolved: number;
   /** Sent, and no word came, where words were lost. */
   unheard: number;
@@ -97,12 +97,10 @@ function kindOf(id: string, isReceived: boolean, evidence: Evidence): Kind {
       if (!isReceived) return 'lost';
       return mayLoseReports ? 'unheard' : 'unresolved';
     case MessageState.UNKNOWN:
-      if (isReceived) return mayLoseReports ? 'unheard' : 'unresolved';
-      return whyUnknown(id, 'unknown', evidence);
+      return isReceived ? 'unresolved' : whyUnknown(id, 'unknown', evidence);
     case MessageState.FAILED:
       if (entry.reason !== UNKNOWN_OUTCOME) return 'lost';
-      if (isReceived) return mayLoseReports ? 'unheard' : 'unresolved';
-      return whyUnknown(id, 'failedUnknown', evidence);
+      return isReceived ? 'unresolved' : whyUnknown(id, 'failedUnknown', evidence);
     default:
       return 'lost';
   }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { MessageState, type Message } from '@herald/contracts/dispatch';
-import { faultsOf, faultsOfWhole, judge, type AcceptedMessage, type Verdict } from './judge';
+import { faultsOf, faultsOfWhole, judge, type AcceptedMessage, type Receipt, type Verdict } from './judge';
 import { beginLoad, repeatsAgree, type Load } from './load';
 import type { Run } from './plan';
 import { ledgersOf, messagesOf, type Target } from './target';
@@ -36,8 +36,8 @@ export interface SeedOutcome {
 
 /** Load before and after each hurt, so that it meets messages in all states. */
 const AROUND_MS = 500;
-/** What a dead process had claimed is given up 25 s after its last moment to send; a report may come 15 s after that. */
-const SETTLE_MS_MAX = 60_000;
+/** What a dead process had claimed is unknown 25 s after its last moment to send, and asked after 7 s later, some at a time. */
+const SETTLE_MS_MAX = 90_000;
 const CLAIMED_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 500;
 const REPEATED_REQUESTS = 40;
@@ -61,9 +61,9 @@ export async function runAll(
     print(`  ${run.hurt.name}: ${run.hurt.text} (${((performance.now() - startedAtMs) / 1000).toFixed(1)} s)`);
   }
   await allReported(target);
-  const seenUnknown = new Set<string>();
-  const messages = await settled(target, done, seenUnknown);
+  const messages = await settled(target, done);
   const receipts = await target.provider.all();
+  const seenUnknown = await wereUnknown(done, receipts);
   const ledger = new Map(messages.map(({ id, state, reason }) => [id, { state, reason }]));
   const outcomes = done.map((each): Outcome => {
     const { hurt } = each.run;
@@ -119,17 +119,14 @@ async function allReported({ provider }: Target): Promise<void> {
 }
 
 /** Every message, when each has come to its end, or what cannot is all that is left. */
-async function settled(target: Target, done: readonly Done[], seenUnknown: Set<string>): Promise<Message[]> {
+async function settled(target: Target, done: readonly Done[]): Promise<Message[]> {
   const accepted = done.flatMap(({ load, run }) => load.accepted.map((message) => ({ ...message, run })));
   const mayStay = (message: AcceptedMessage & { run: Run }, state: MessageState) => {
-    const { mayLoseReports, mayGoUnanswered } = message.run.hurt.allowance;
-    if (state === MessageState.SENT) return mayLoseReports;
-    return state === MessageState.UNKNOWN && (mayLoseReports || mayGoUnanswered || target.openAtKill.has(message.id));
+    return state === MessageState.SENT && message.run.hurt.allowance.mayLoseReports;
   };
   const deadline = performance.now() + SETTLE_MS_MAX;
   for (;;) {
     const messages = await messagesOf(target);
-    for (const { id, state } of messages) if (state === MessageState.UNKNOWN) seenUnknown.add(id);
     const states = new Map(messages.map(({ id, state }) => [id, state]));
     const isDone = accepted.every((message) => {
       const state = states.get(message.id) ?? MessageState.QUEUED;
@@ -138,6 +135,21 @@ async function settled(target: Target, done: readonly Done[], seenUnknown: Set<s
     if (isDone || performance.now() > deadline) return messages;
     await pause(LOOK_EVERY_MS);
   }
+}
+
+/** Of the messages that the provider took more than once, those whose history says that their fate was unknown before. */
+async function wereUnknown(done: readonly Done[], receipts: readonly Receipt[]): Promise<Set<string>> {
+  const taken = Map.groupBy(receipts, ({ messageId }) => messageId);
+  const were = new Set<string>();
+  for (const { caller, answer } of done.flatMap(({ load }) => load.told)) {
+    for (const { outcome } of answer.results) {
+      const messageId = outcome?.$case === 'accepted' ? outcome.value.messageId : '';
+      if ((taken.get(messageId)?.length ?? 0) <= 1) continue;
+      const { steps } = await caller.dispatch.listMessageSteps({ messageId, pageSize: 0, pageToken: '' });
+      if (steps.some(({ state }) => state === MessageState.UNKNOWN)) were.add(messageId);
+    }
+  }
+  return were;
 }
 
 function outcomeOf({ run, load, open, failpointsHit, failure }: Done, verdict: Verdict): Outcome {

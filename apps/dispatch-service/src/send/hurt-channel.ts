@@ -1,8 +1,6 @@
 import type { ChannelAdapter, SendOutcome } from '@herald/channels';
 import { failpoint, isPlanted } from '@herald/failpoints';
 
-type Send = Pick<ChannelAdapter, 'send'>;
-
 /** What a provider would answer that took the message: said of one that was never sent, where that fault is planted. */
 const PRETENDED: SendOutcome = { kind: 'accepted', providerId: 'SMplanted', status: 'queued', rank: 20 };
 
@@ -10,8 +8,9 @@ const PRETENDED: SendOutcome = { kind: 'accepted', providerId: 'SMplanted', stat
  * The channel with the failpoints around each request to it, and with the faults that are planted to try whoever checks
  * us. Where no failpoints are armed it only passes the request on.
  */
-export function hurtChannel(channel: Send): Send {
+export function hurtChannel(channel: ChannelAdapter): ChannelAdapter {
   return {
+    ...channel,
     send: async (...request) => {
       await failpoint('dispatch.before_socket_write');
       if (isPlanted('plant.loss')) return PRETENDED;
