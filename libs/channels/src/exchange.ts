@@ -5,20 +5,26 @@ import { Agent, type Dispatcher } from 'undici';
 const ANSWER_BYTES_MAX = 64 * 1024;
 /** A provider that asks for a longer wait is asked again after this one. */
 const RETRY_AFTER_MS_MAX = 60_000;
-/** Two accounts at their full 32 requests; more requests to one host wait in line, and nothing of them leaves meanwhile. */
-const CONNECTIONS_PER_HOST_MAX = 64;
+/**
+ * Ten accounts at their full hundred requests, all to the one host of their provider: what waits here for a connection
+ * waits for other accounts' answers, so that a few that get none must not hold up the rest. Connections are made when
+ * they are needed.
+ */
+const CONNECTIONS_PER_HOST_MAX = 1_000;
 /** Shorter than what servers keep an idle connection for, so that they do not close it as we write to it. */
 const IDLE_CONNECTION_MS = 20_000;
 
-/** How long the parts of a request may take. */
-export interface Timeouts {
+/** How long the parts of a request may take, and how many may be under way. */
+export interface HttpSettings {
   connectMs: number;
   /** All of it: waiting for a connection, writing, and reading to the last byte. */
   totalMs: number;
+  /** Connections to one host at most. */
+  connections: number;
 }
 
 /** Fifteen seconds in all, as long as Twilio itself waits for a webhook; most answers take a tenth of one. */
-const TIMEOUTS: Timeouts = { connectMs: 5_000, totalMs: 15_000 };
+const SETTINGS: HttpSettings = { connectMs: 5_000, totalMs: 15_000, connections: CONNECTIONS_PER_HOST_MAX };
 
 /** One HTTP request. */
 export interface HttpRequest {
@@ -56,12 +62,12 @@ export interface HttpPool {
  * Opens a pool; connections are made when they are needed. HTTP/1.1 only: after the GOAWAY of an HTTP/2 server undici
  * would write a request a second time.
  */
-export function httpPool(timeouts: Timeouts = TIMEOUTS): HttpPool {
+export function httpPool(settings: HttpSettings = SETTINGS): HttpPool {
   const agent = new Agent({
     allowH2: false,
-    connections: CONNECTIONS_PER_HOST_MAX,
+    connections: settings.connections,
     pipelining: 1,
-    connect: { timeout: timeouts.connectMs },
+    connect: { timeout: settings.connectMs },
     // The time-out of the whole covers both, and also the wait for a connection.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -72,7 +78,7 @@ export function httpPool(timeouts: Timeouts = TIMEOUTS): HttpPool {
     exchange: async ({ method, url, headers, body = null }, { signal, ...limits } = {}) => {
       const call = new Call(limits);
       const giveUp = () => call.giveUp();
-      const timer = setTimeout(giveUp, timeouts.totalMs);
+      const timer = setTimeout(giveUp, settings.totalMs);
       signal?.addEventListener('abort', giveUp);
       if (signal?.aborted) giveUp();
       agent.dispatch({ origin: url.origin, path: url.pathname + url.search, method, headers, body }, call);

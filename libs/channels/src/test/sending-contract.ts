@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { eventually, freePort } from '@herald/testing';
 import type { ChannelAdapter, SendOutcome } from '../channel-adapter';
-import type { Timeouts } from '../exchange';
+import type { HttpSettings } from '../exchange';
 import {
   answer,
   endlessAnswer,
@@ -17,17 +17,17 @@ import {
 
 /** What the promises about sending need to know of a provider. */
 export interface SendingSubject {
-  open(timeouts: Timeouts): ChannelAdapter;
+  open(settings: HttpSettings): ChannelAdapter;
   /** Sends any message to the provider at the URL. */
   send(adapter: ChannelAdapter, url: string, mayLeave: () => boolean): Promise<SendOutcome>;
   /** The answer by which the provider takes a message. */
   taken: { status: number; body: Record<string, unknown> };
 }
 
-const PATIENT: Timeouts = { connectMs: 5_000, totalMs: 5_000 };
-const HASTY: Timeouts = { connectMs: 100, totalMs: 250 };
 /** As many as go to one host at once. */
 const CONNECTIONS = 64;
+const PATIENT: HttpSettings = { connectMs: 5_000, totalMs: 5_000, connections: CONNECTIONS };
+const HASTY: HttpSettings = { connectMs: 100, totalMs: 250, connections: CONNECTIONS };
 
 /**
  * What every provider's adapter promises of a send, whatever happens on the way: what certainly did not leave is

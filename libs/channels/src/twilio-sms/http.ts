@@ -1,5 +1,5 @@
 import type { AccountAccess } from '../channel-adapter';
-import { httpPool, type Exchange, type Limits, type Timeouts } from '../exchange';
+import { httpPool, type Exchange, type Limits, type HttpSettings } from '../exchange';
 
 const TWILIO_URL = 'https://api.twilio.com';
 const VERSION = '2010-04-01';
@@ -20,8 +20,8 @@ export interface TwilioHttp {
 }
 
 /** Opens a pool of connections to Twilio. */
-export function twilioHttp(timeouts?: Timeouts): TwilioHttp {
-  const pool = httpPool(timeouts);
+export function twilioHttp(settings?: HttpSettings): TwilioHttp {
+  const pool = httpPool(settings);
   return {
     close: () => pool.close(),
     exchange: async (access, { method, path, form, query }, limits) => {

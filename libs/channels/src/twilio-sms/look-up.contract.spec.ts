@@ -40,7 +40,7 @@ describe('twilioSms look-ups', () => {
   let adapter: ChannelAdapter;
   beforeAll(async () => {
     access = { accountId: ACCOUNT, secret: SECRET, apiBaseUrl: await provider.start() };
-    adapter = twilioSms({ connectMs: 1_000, totalMs: 1_000 });
+    adapter = twilioSms({ connectMs: 1_000, totalMs: 1_000, connections: 1 });
   });
   afterAll(async () => {
     await adapter.close();
