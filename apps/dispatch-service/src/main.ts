@@ -14,6 +14,7 @@ void runService(
         templateUrl: environment.HERALD_TEMPLATE_URL,
         configurationUrl: environment.HERALD_CONFIGURATION_URL,
         lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
+        accountRequestsMax: environment.HERALD_ACCOUNT_REQUESTS_MAX,
       },
       { bus, clock: systemClock },
     );

@@ -3,8 +3,8 @@ import { newId } from '@herald/service';
 import { rowLevelSecurityFaults } from '@herald/testing';
 import { ORG, OTHER_ORG, testLedger, type TestLedger } from '../test/ledger';
 
-/** Work tables: a lease belongs to a shard, and the outbox holds what is to be published, of all organisations alike. */
-const WORK_TABLES = ['lease', 'outbox'];
+/** Work tables: leases and breakers belong to shards, and the outbox holds what is to be published, of all organisations alike. */
+const WORK_TABLES = ['breaker', 'lease', 'outbox'];
 
 describe('the schema of the ledger', () => {
   let ledger: TestLedger;

@@ -46,10 +46,14 @@ export interface DispatchConfig {
   ownsAll: boolean;
   /** How long an unknown outcome waits for word of the provider before the provider is asked; 300 s when left out. */
   lookUpAfterSeconds?: number | undefined;
+  /** Requests under way at once to one account of a provider, at most; 100 when left out. */
+  accountRequestsMax?: number | undefined;
 }
 
 /** As long as reliability.md §3.4 gives a callback. */
 const LOOK_UP_AFTER_SECONDS = 300;
+/** What Twilio is said to take of one account; it is not published. */
+const ACCOUNT_REQUESTS_MAX = 100;
 const SERVICE = 'dispatch';
 const log = logger('dispatch-service');
 const onError = (error: unknown) => log.error('Work failed and is tried again.', { error });
@@ -123,10 +127,12 @@ async function openClients(parts: Parts, { grpc, configurationUrl, templateUrl }
 /** Takes the leases and starts the dispatcher over them. */
 async function startSending(
   parts: Parts,
-  { instance, ownsAll, lookUpAfterSeconds = LOOK_UP_AFTER_SECONDS }: DispatchConfig,
+  config: DispatchConfig,
   deps: EventDeps & Pick<DispatcherDeps, 'database' | 'senders' | 'monotonicMs'>,
 ): Promise<{ dispatcher: Dispatcher; leases: Leases }> {
   const { database, monotonicMs } = deps;
+  const { instance, ownsAll, lookUpAfterSeconds = LOOK_UP_AFTER_SECONDS } = config;
+  const { accountRequestsMax = ACCOUNT_REQUESTS_MAX } = config;
   const { channel } = await parts.add(async () => {
     const adapter = twilioSms();
     return { channel: hurtChannel(adapter), stop: () => adapter.close() };
@@ -137,11 +143,13 @@ async function startSending(
   const onFlushed = (outcomes: number) => histogram('herald.record.flushed').record(outcomes, {});
   const dispatcher = await parts.add(async () =>
     startDispatcher({
-      ...{ ...deps, leases, channel, onError },
+      ...{ ...deps, leases, channel, accountRequestsMax, onError },
       recorder: recorder({ ...deps, onError, onFlushed }),
       onClaimed: (messages) => counter('herald.slice.claimed').add(messages, {}),
       onOutcome: (kind) => counter('herald.send.outcome').add(1, { kind }),
       onUnknown: (messages) => counter('herald.recovery.unknown').add(messages, {}),
+      onBreaker: ({ channelId, transition }) =>
+        counter('herald.breaker.changed').add(1, { scope: channelId === null ? 'account' : 'sender', to: transition }),
     }),
   );
   await parts.add(async () =>
@@ -150,6 +158,12 @@ async function startSending(
       onAnswer: (result) => counter('herald.outcome.asked').add(1, { result }),
     }),
   );
+  await parts.add(async () => {
+    const openOf = (scope: 'account' | 'sender') =>
+      gauge('herald.breaker.open', { scope }, async () => dispatcher.openBreakers()[scope]);
+    const ends = [openOf('account'), openOf('sender')];
+    return { stop: async () => ends.forEach((end) => end()) };
+  });
   return { dispatcher, leases };
 }
 

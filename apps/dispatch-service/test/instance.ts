@@ -9,12 +9,15 @@ import { deps, SHARD, type TestLedger } from './ledger';
 /** Keeps what it is sent, and answers as it is told. */
 export class ProviderThatCounts {
   readonly received: OutgoingMessage[] = [];
+  /** When each came, by the monotonic clock of this process. */
+  readonly receivedAtMs: number[] = [];
 
   constructor(private readonly answer: (message: OutgoingMessage) => Promise<SendOutcome> = acceptAll) {}
 
   readonly send = async (message: OutgoingMessage, _access: unknown, mayLeave = () => true): Promise<SendOutcome> => {
     if (!mayLeave()) return { kind: 'not_sent', retryAfterMs: 1_000, reason: 'SEND_WINDOW_MISSED' };
     this.received.push(message);
+    this.receivedAtMs.push(performance.now());
     return this.answer(message);
   };
 
@@ -44,6 +47,7 @@ export interface InstanceChoice {
   provider?: ProviderThatCounts;
   senders?: Partial<Senders>;
   recorder?: Partial<Recorder>;
+  accountRequestsMax?: number;
   monotonicMs?(): number;
 }
 
@@ -81,7 +85,8 @@ export async function startInstance(ledger: TestLedger, choice: InstanceChoice =
   const dispatcher = startDispatcher({
     ...{ ...deps, database, leases, monotonicMs, onError, channel: provider, recorder: recorded },
     senders: { find: async () => usable(), drop: () => {}, ...choice.senders },
-    ...{ onClaimed: () => {}, onOutcome: () => {}, onUnknown: () => {} },
+    accountRequestsMax: choice.accountRequestsMax ?? 100,
+    ...{ onClaimed: () => {}, onOutcome: () => {}, onUnknown: () => {}, onBreaker: () => {} },
   });
   let stopped: Promise<void> | undefined;
   const stop = async () => {

@@ -129,6 +129,11 @@ export const ENVIRONMENT = {
     'how long an unknown outcome waits for word of the provider before the provider is asked, 1 to 3600 seconds',
     z.coerce.number().int().min(1).max(3_600),
   ),
+  HERALD_ACCOUNT_REQUESTS_MAX: row(
+    '100',
+    'how many requests to one account of a provider dispatch-service may have under way at once',
+    z.coerce.number().int().min(1).max(1_000),
+  ),
   HERALD_LOG_LEVEL: row(
     'info',
     'how much is logged: debug, info, warn, error or silent',

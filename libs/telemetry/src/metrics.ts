@@ -22,6 +22,18 @@ export const METRICS = {
     labels: [],
     text: 'messages that became unknown because their owner died',
   },
+  'herald.breaker.changed': {
+    kind: 'counter',
+    unit: '{change}',
+    labels: ['scope', 'to'],
+    text: 'breakers of accounts and senders that opened, opened again or closed',
+  },
+  'herald.breaker.open': {
+    kind: 'gauge',
+    unit: '{breaker}',
+    labels: ['scope'],
+    text: 'accounts and senders that are left alone for now',
+  },
   'herald.callback.received': {
     kind: 'counter',
     unit: '{callback}',

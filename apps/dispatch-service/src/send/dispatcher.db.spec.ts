@@ -176,7 +176,7 @@ describe('startDispatcher', () => {
     });
     const find = async (_org: string, channelId: string) =>
       slow.some((request) => request.channelId === channelId)
-        ? usable({ address: SLOW, channelAccountId: SLOW_ACCOUNT })
+        ? usable({ address: SLOW, channelAccountId: SLOW_ACCOUNT, segmentsPerSecond: 1_000_000 })
         : usable();
     const slow: StoredRequest[] = [];
     for (let senders = 0; senders < 10; senders += 1) {

@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { breakerStore } from './breaker-store';
+import { makeBreakers, type BreakerChange, type Breakers } from './breakers';
 import { expireOverdue } from './expire';
 import { keepHouse } from './housekeeping';
 import { laneRunner, type RunnerDeps } from './lane-runner';
@@ -12,8 +14,9 @@ const KEEP_HOUSE_EVERY_MS = 60_000;
 const STOP_RECORDING_MS = 10_000;
 
 /** What the dispatcher works with. */
-export interface DispatcherDeps extends RunnerDeps {
+export interface DispatcherDeps extends Omit<RunnerDeps, 'breakers'> {
   onUnknown(messages: number): void;
+  onBreaker(change: BreakerChange): void;
 }
 
 /** Sends the batches of the shards that this instance owns. */
@@ -23,6 +26,8 @@ export interface Dispatcher {
    * the next seconds is left to the sweeper, because it would keep out of its lane what is ready before.
    */
   announce(batch: OpenBatch): void;
+  /** How many breakers of accounts and of senders are open. */
+  openBreakers: Breakers['openCounts'];
   /** Claims nothing more, and resolves when all that was claimed has its outcome in the ledger. */
   stop(): Promise<void>;
 }
@@ -35,7 +40,12 @@ export interface Dispatcher {
 export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   const lanes = makeLanes();
   const stopping = new AbortController();
-  const runner = laneRunner(deps, stopping.signal);
+  const store = breakerStore(deps);
+  const breakers = makeBreakers(deps.monotonicMs, (change) => {
+    store.write(change);
+    deps.onBreaker(change);
+  });
+  const runner = laneRunner({ ...deps, breakers }, stopping.signal);
   const running = new Set<Promise<void>>();
 
   const announce = ({ readyInMs, ...batch }: OpenBatch): Lane | undefined => {
@@ -47,12 +57,9 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     return added.lane;
   };
   const sweep = async () => {
-    const found = new Map<Lane, number>();
-    for (const batch of await openBatches(deps.database, deps.leases.shards())) {
-      const lane = announce(batch);
-      if (lane) found.set(lane, (found.get(lane) ?? 0) + 1);
-    }
-    for (const [lane, batches] of found) if (batches === LANE_BATCHES_PER_SWEEP) lane.cut();
+    const found = await openBatches(deps.database, deps.leases.shards());
+    const added = found.map((batch) => ({ lane: announce(batch), priority: batch.priority }));
+    for (const together of Map.groupBy(added, ({ lane }) => lane).values()) cutWhereFull(together);
   };
   const recoverSlices = async () => {
     const unknown = await recover({ ...deps, slices: deps.recorder });
@@ -81,11 +88,20 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
 
   return {
     announce: (batch) => void announce(batch),
+    openBreakers: () => breakers.openCounts(),
     stop: async () => {
       stopping.abort();
       await Promise.all([...running, ...loops]);
       await runner.sent();
-      await deps.recorder.stop(STOP_RECORDING_MS);
+      await Promise.all([deps.recorder.stop(STOP_RECORDING_MS), store.stop()]);
     },
   };
+}
+
+/** What a sweep put in a lane, as much as it brings of one priority: there may be more of it. */
+function cutWhereFull(added: readonly { lane: Lane | undefined; priority: number }[]): void {
+  for (const ofPriority of Map.groupBy(added, ({ priority }) => priority).values()) {
+    const [{ lane, priority } = {}] = ofPriority;
+    if (lane && priority !== undefined && ofPriority.length === LANE_BATCHES_PER_SWEEP) lane.cut(priority);
+  }
 }

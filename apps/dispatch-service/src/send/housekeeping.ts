@@ -1,5 +1,6 @@
 import { execute, sql, type Database, type Tx } from '@herald/postgres';
 import { removeAccountHours } from './account-caps';
+import { removeStaleBreakers } from './breaker-store';
 
 /** A statement removes so many rows at most, so that it holds its locks briefly. */
 const ROWS_PER_ROUND_MAX = 5_000;
@@ -19,6 +20,7 @@ export async function keepHouse(database: Database): Promise<void> {
   await removeAll(database, removeQuotaEntries);
   await removeAll(database, removeRequestIds);
   await removeAll(database, (tx) => removeAccountHours(tx, ROWS_PER_ROUND_MAX));
+  await database.worker(removeStaleBreakers);
 }
 
 async function removeAll(database: Database, remove: (tx: Tx) => Promise<number>): Promise<void> {

@@ -2,43 +2,45 @@ import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
-import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
+import type { Breakers, Guarded } from './breakers';
+import { chooseBatches, settleShare, type Choice } from './choose';
+import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice } from './claim';
+import { departuresOfSenders, type Departures } from './departures';
 import { LANE_BATCHES_MAX, type Lane, type WaitingBatch } from './lanes';
 import type { Lease } from './lease';
 import type { Leases } from './leases';
-import { makePlaces, type Places } from './places';
+import { makePlaces } from './places';
+import { makeReplyShare, type ReplyShare } from './queue/reply-share';
 import type { Recorder } from './recorder';
 import { sendSlice, type SliceContext, type SliceDeps } from './send-slice';
 import type { Sender, Senders } from './senders';
 import { laneBatches } from './sweep';
+import { makeTurns } from './turns';
 
-/** Claims under way at once: each takes a connection of the worker's pool. */
-const CLAIMS_MAX = 3;
-/** A claim takes so many messages at most, of all batches together. */
-const CLAIM_MESSAGES_MAX = 400;
-/** Requests under way at once to one account of a provider. */
-const REQUESTS_PER_ACCOUNT_MAX = 32;
 /** A lane that cannot go on looks again after this time, unless something happens before. */
 const LOOK_AGAIN_MS = 5_000;
 /** A lane whose claim failed tries the next batch after this time. */
 const FAILED_PAUSE_MS = 500;
-/** The recorder has no room while the database is away or slow. */
-const NO_ROOM_PAUSE_MS = 100;
+/** A sender that is behind with what was claimed claims no more before it is so far at most: as far as a claim is ahead. */
+const BACKLOG_MS_MAX = 300;
 
 /** What runners of lanes work with. */
-export interface RunnerDeps extends EventDeps, Omit<SliceDeps, 'enter' | 'credentialsRefused'> {
+export interface RunnerDeps extends EventDeps, Omit<SliceDeps, 'credentialsRefused'> {
   database: Database;
   leases: Leases;
   senders: Senders;
   recorder: Recorder;
+  breakers: Breakers;
+  /** Requests under way at once to one account of a provider, at most. */
+  accountRequestsMax: number;
   onError(error: unknown): void;
   onClaimed(messages: number): void;
 }
 
-/** How long a lane waits. Only a wait for a batch's time ends when another batch comes, which may be ready before it. */
+/** How long a lane waits, and what else ends its wait: `until` calls when it is over. */
 interface Wait {
   ms: number;
-  isForReadiness?: boolean;
+  until?: (call: () => boolean) => void;
 }
 
 const AT_ONCE: Wait = { ms: 0 };
@@ -54,79 +56,215 @@ export interface LaneRunner {
   sent(): Promise<void>;
 }
 
-/**
- * A runner takes the batches of a lane in turn: look the sender up, wait for room in the recorder and in the account's
- * line, claim a slice, send it, and wait until the sender is free again. Slices of a lane follow each other without
- * waiting for the last answer: the pace stands in Postgres, and the places per account bound what is open. A batch
- * whose claim fails leaves the lane, so that it holds up nothing behind it; the sweeper brings it back.
- */
+/** Makes a runner. It claims nothing more once `stopping` is aborted. */
 export function laneRunner(deps: RunnerDeps, stopping: AbortSignal): LaneRunner {
-  const requests = makePlaces(REQUESTS_PER_ACCOUNT_MAX);
-  const claimInTurn = claimsInTurn(deps, requests, stopping);
-  const slices = new Set<Promise<void>>();
-  const sliceDeps: SliceDeps = {
-    ...deps,
-    enter: (account) => requests.enter(account),
-    credentialsRefused: (org) => deps.senders.drop(org),
-  };
+  return new FairLaneRunner(deps, stopping);
+}
 
-  const send = (slice: ClaimedSlice, context: SliceContext): Promise<void> => {
-    deps.onClaimed(slice.messages.length);
-    const sending = sendSlice(sliceDeps, slice, context)
-      .catch(deps.onError)
-      .finally(() => void slices.delete(sending));
-    slices.add(sending);
-    return sending;
-  };
-  const claimAndSend = async (lane: Lane, lease: Lease, sender: Sender): Promise<Wait> => {
-    const batches = lane.ready(deps.monotonicMs(), CLAIM_BATCHES_MAX);
-    const request = claimOf(batches, lease, sender);
-    if (!request) return AT_ONCE;
-    const answer = await claimInTurn(request, sender);
-    if (!answer) return AT_ONCE;
-    const { claimed, beganAtMs, release } = answer;
-    if (claimed.kind === 'lost') release();
-    if (claimed.kind === 'lost') return forget(lane);
-    keepUp(lane, claimed, deps.monotonicMs());
-    const mayStillSend = () => deps.leases.isGood(lease);
-    const sending = claimed.slices.map((slice) => {
-      const traceparent = traceOf(slice, batches);
-      return send(slice, { sender, claimBeganAtMs: beganAtMs, mayStillSend, traceparent });
-    });
-    void Promise.all(sending).then(release);
-    return { ms: claimed.nextInMs };
-  };
-  const step = async (lane: Lane, batch: WaitingBatch): Promise<Wait> => {
-    const untilReadyMs = batch.readyAtMs - deps.monotonicMs();
-    if (untilReadyMs > 0) return { ms: untilReadyMs, isForReadiness: true };
-    const lease = deps.leases.of(lane.shard);
-    if (!lease) return forget(lane);
-    const state = await deps.senders.find(batch.org, batch.channelId);
-    if (state.kind === 'unusable') return { ms: LOOK_AGAIN_MS };
-    if (!deps.recorder.hasRoom()) return { ms: NO_ROOM_PAUSE_MS };
-    return claimAndSend(lane, lease, state.sender);
-  };
+/** A lane, and how it stands with its sender at one step. */
+interface Step {
+  lane: Lane;
+  share: ReplyShare;
+  lease: Lease;
+  sender: Sender;
+  guarded: Guarded;
+  departures: Departures;
+}
 
-  return {
-    run: async (lane, onEnd) => {
-      while (!stopping.aborted) {
-        if (lane.isShort()) await refill(lane, deps).catch(deps.onError);
-        const batch = lane.first();
-        if (!batch) break;
-        try {
-          await rest(lane, await step(lane, batch), stopping);
-        } catch (error) {
-          deps.onError(error);
-          lane.remove(batch.id);
-          await rest(lane, { ms: FAILED_PAUSE_MS }, stopping);
-        }
+/**
+ * A runner goes with each lane: look the sender up, see that it and its account are not left alone, wait until what it
+ * claimed before has nearly left and there is room in the account's line, wait for its turn among all lanes, claim, have
+ * the slices sent, and wait until the sender may claim again. Slices follow each other without waiting for the last
+ * answer: the pace stands in Postgres, and the places per account bound what is open. A batch whose claim fails leaves
+ * the lane, so that it holds up nothing behind it; the sweeper brings it back.
+ */
+class FairLaneRunner implements LaneRunner {
+  readonly #deps: RunnerDeps;
+  readonly #stopping: AbortSignal;
+  readonly #places;
+  readonly #turns;
+  readonly #departures;
+  readonly #sliceDeps: SliceDeps;
+  readonly #slices = new Set<Promise<void>>();
+
+  constructor(deps: RunnerDeps, stopping: AbortSignal) {
+    this.#deps = deps;
+    this.#stopping = stopping;
+    this.#places = makePlaces(deps.accountRequestsMax);
+    this.#turns = makeTurns(() => deps.recorder.hasRoom(), stopping);
+    this.#departures = departuresOfSenders(this.#places, () => deps.monotonicMs());
+    this.#sliceDeps = { ...deps, credentialsRefused: (org) => deps.senders.drop(org) };
+  }
+
+  async run(lane: Lane, onEnd: () => void): Promise<void> {
+    const share = makeReplyShare();
+    while (!this.#stopping.aborted) {
+      await this.#refill(lane);
+      const batch = lane.first();
+      if (!batch) break;
+      try {
+        await this.#rest(await this.#step(lane, share, batch));
+      } catch (error) {
+        this.#deps.onError(error);
+        await this.#rest({ ms: FAILED_PAUSE_MS });
       }
-      onEnd();
-    },
-    sent: async () => {
-      await Promise.all(slices);
-    },
-  };
+    }
+    onEnd();
+  }
+
+  async sent(): Promise<void> {
+    await Promise.all(this.#slices);
+  }
+
+  async #step(lane: Lane, share: ReplyShare, batch: WaitingBatch): Promise<Wait> {
+    const { leases, senders, monotonicMs } = this.#deps;
+    const untilReadyMs = batch.readyAtMs - monotonicMs();
+    if (untilReadyMs > 0) return { ms: untilReadyMs, until: (call) => lane.onPut(call) };
+    const lease = leases.of(lane.shard);
+    if (!lease) return forget(lane);
+    const state = await senders.find(lane.org, lane.channelId);
+    if (state.kind === 'unusable') return { ms: LOOK_AGAIN_MS };
+    const { sender } = state;
+    const { channelAccountId, segmentsPerSecond } = sender;
+    const guarded = { org: lane.org, shard: lane.shard, channelAccountId, channelId: lane.channelId };
+    const { departures, end } = this.#departures.use(`${lane.org}/${lane.channelId}`, segmentsPerSecond);
+    try {
+      const step = { lane, share, lease, sender, guarded, departures };
+      return this.#obstacle(step) ?? (await this.#claimInTurn(step));
+    } finally {
+      end();
+    }
+  }
+
+  /** What keeps a lane from asking for its turn. */
+  #obstacle({ lane, share, sender, guarded, departures }: Step): Wait | undefined {
+    const { breakers, monotonicMs } = this.#deps;
+    const permission = breakers.permission(guarded);
+    if (permission.kind === 'open') return { ms: permission.untilMs - monotonicMs() };
+    const backlogMs = departures.backlogMs() - BACKLOG_MS_MAX;
+    if (backlogMs > 0) return { ms: backlogMs };
+    if (this.#choose(lane, share, { sender, departures }).choice) return undefined;
+    const until = departures.hasRoom()
+      ? (call: () => boolean) => this.#places.onRoom(sender.channelAccountId, call)
+      : (call: () => boolean) => departures.onRoom(call);
+    return { ms: LOOK_AGAIN_MS, until: (call) => [lane.onPut.bind(lane), until].forEach((wake) => wake(call)) };
+  }
+
+  #choose(lane: Lane, share: ReplyShare, { sender, departures }: Pick<Step, 'sender' | 'departures'>) {
+    const hasRoom = departures.hasRoom() && this.#places.hasRoom(sender.channelAccountId);
+    const ready = lane.ready(this.#deps.monotonicMs(), CLAIM_BATCHES_MAX);
+    return { ready, choice: chooseBatches(ready, share, hasRoom) };
+  }
+
+  /** Waits for the lane's turn, and claims if nothing that happened meanwhile speaks against it. */
+  async #claimInTurn(step: Step): Promise<Wait> {
+    const { lane, share, lease, guarded } = step;
+    await this.#turns.take(lane);
+    let messages = 0;
+    try {
+      const permission = this.#deps.breakers.permission(guarded);
+      const { ready, choice } = this.#choose(lane, share, step);
+      const isOurs = this.#deps.leases.of(lane.shard)?.epoch === lease.epoch;
+      if (this.#stopping.aborted || !isOurs || permission.kind === 'open' || !choice) return AT_ONCE;
+      const isProbe = permission.kind === 'probe';
+      const claimed = await this.#claimAndSend(step, isProbe ? { ...choice, messagesMax: 1 } : choice, isProbe);
+      if (claimed.kind === 'lost') return forget(lane);
+      settleShare(ready, share, claimed.slices);
+      messages = claimed.slices.reduce((sum, slice) => sum + slice.messages.length, 0);
+      return { ms: claimed.nextInMs };
+    } finally {
+      this.#turns.end(lane, messages);
+    }
+  }
+
+  async #claimAndSend(step: Step, { batches, messagesMax }: Choice, isProbe: boolean): Promise<Claim> {
+    const { lane, lease, sender, guarded } = step;
+    const { leases, database, monotonicMs, breakers } = this.#deps;
+    const { segmentsPerSecond, caps } = sender;
+    const { org, channelId } = lane;
+    const batchIds = batches.map(({ id }) => id);
+    const request = { ...lease, org, channelId, batchIds, segmentsPerSecond, caps, messagesMax };
+    const releaseLease = leases.use(lease);
+    const giveProbeBack = isProbe ? breakers.probe(guarded) : () => {};
+    const release = () => {
+      releaseLease();
+      giveProbeBack();
+    };
+    try {
+      const { claimed, beganAtMs } = await database.worker(async (tx) => {
+        const beganAtMs = monotonicMs();
+        return { claimed: await claim(tx, this.#deps, request), beganAtMs };
+      });
+      await failpoint('dispatch.after_claim');
+      const slices = claimed.kind === 'visited' ? claimed.slices : [];
+      if (claimed.kind === 'visited') keepUp(lane, claimed, monotonicMs());
+      const context = { isProbe, claimBeganAtMs: beganAtMs, claimedAtMs: monotonicMs() };
+      const sending = slices.map((slice) => this.#send(step, slice, { ...context, batches }));
+      void Promise.all(sending).then(release);
+      return claimed;
+    } catch (error) {
+      release();
+      lane.remove(batchIds[0] ?? '');
+      throw error;
+    }
+  }
+
+  #send(
+    { sender, lease, guarded }: Step,
+    slice: ClaimedSlice,
+    claim: { batches: readonly WaitingBatch[]; claimBeganAtMs: number; claimedAtMs: number; isProbe: boolean },
+  ): Promise<void> {
+    const { leases, breakers, onClaimed, onError } = this.#deps;
+    const { claimBeganAtMs, claimedAtMs, isProbe } = claim;
+    const batch = claim.batches.find(({ id }) => id === slice.batchId);
+    const { departures, end } = this.#departures.use(`${slice.org}/${slice.channelId}`, sender.segmentsPerSecond);
+    const context: SliceContext = {
+      ...{ sender, claimBeganAtMs, isReply: (batch?.priority ?? 0) > 0 },
+      // From the end of the claim on: its start would be too early by whatever it waited for before it locked the sender.
+      startsAtMs: claimedAtMs + slice.startsInMs,
+      traceparent: batch?.traceparent ?? slice.traceparent ?? undefined,
+      mayStillSend: () => leases.isGood(lease),
+      turn: (message) => departures.turn(message),
+      refusal: () => (isProbe ? undefined : breakers.refusal(guarded)),
+      ended: (outcome) => breakers.ended(guarded, outcome, isProbe),
+    };
+    onClaimed(slice.messages.length);
+    const sending = sendSlice(this.#sliceDeps, slice, context)
+      .catch(onError)
+      .finally(() => {
+        end();
+        this.#slices.delete(sending);
+      });
+    this.#slices.add(sending);
+    return sending;
+  }
+
+  /** Brings a lane its next page from Postgres, in which the cost of a backlog is. */
+  async #refill(lane: Lane): Promise<void> {
+    const { database, monotonicMs, onError } = this.#deps;
+    for (const priority of lane.short()) {
+      const { shard, org, channelId } = lane;
+      const found = await laneBatches(database, { shard, org, channelId, priority }).catch(onError);
+      if (!found) continue;
+      const nowMs = monotonicMs();
+      const batches = found.map(({ readyInMs, ...batch }) => ({ ...batch, readyAtMs: nowMs + readyInMs }));
+      lane.fill(priority, batches, batches.length < LANE_BATCHES_MAX);
+    }
+  }
+
+  /** Waits, until the stop at most. */
+  async #rest({ ms, until }: Wait): Promise<void> {
+    if (ms <= 0) return;
+    const woken = new AbortController();
+    until?.(() => {
+      const isFirst = !woken.signal.aborted;
+      woken.abort();
+      return isFirst;
+    });
+    const signal = until ? AbortSignal.any([woken.signal, this.#stopping]) : this.#stopping;
+    await pause(Math.min(ms, LOOK_AGAIN_MS), undefined, { signal }).catch(() => undefined);
+    woken.abort();
+  }
 }
 
 /** Leaves a lane to the next owner of its shard. */
@@ -135,81 +273,8 @@ function forget(lane: Lane): Wait {
   return AT_ONCE;
 }
 
-/** Brings a lane its next page from Postgres, in which the cost of a backlog is. */
-async function refill(lane: Lane, { database, monotonicMs }: RunnerDeps): Promise<void> {
-  const found = await laneBatches(database, lane);
-  const nowMs = monotonicMs();
-  const batches = found.map(({ readyInMs, ...batch }) => ({ ...batch, readyAtMs: nowMs + readyInMs }));
-  lane.fill(batches, batches.length < LANE_BATCHES_MAX);
-}
-
-/** The claim of all batches of a lane that are ready; undefined when none is. */
-function claimOf(
-  batches: readonly WaitingBatch[],
-  lease: Lease,
-  { segmentsPerSecond, caps }: Sender,
-): ClaimRequest | undefined {
-  const [first] = batches;
-  if (!first) return undefined;
-  const { org, channelId } = first;
-  const batchIds = batches.map(({ id }) => id);
-  return { ...lease, org, channelId, batchIds, segmentsPerSecond, caps, messagesMax: CLAIM_MESSAGES_MAX };
-}
-
-/** The trace of the record that announced a slice's batch, or else of the call that accepted it. */
-function traceOf({ batchId, traceparent }: ClaimedSlice, batches: readonly WaitingBatch[]): string | undefined {
-  return batches.find(({ id }) => id === batchId)?.traceparent ?? traceparent ?? undefined;
-}
-
 /** Takes from a lane what a claim found done, and puts off what it found too early. */
 function keepUp(lane: Lane, { gone, later }: Extract<Claim, { kind: 'visited' }>, nowMs: number): void {
   for (const batchId of gone) lane.remove(batchId);
   for (const { batchId, ms } of later) lane.delay(batchId, nowMs + ms);
-}
-
-interface ClaimInTurn {
-  claimed: Claim;
-  /** A moment of the monotonic clock before the claim began. */
-  beganAtMs: number;
-  /** Lets the lease go: to be called when what was claimed under it is sent. */
-  release: () => void;
-}
-
-/**
- * Claims one after the other, a few at once, when there is room in the account's line; undefined when the stop came
- * first, those whose turn was before took the room, or the lease is about to be handed over.
- */
-function claimsInTurn(deps: RunnerDeps, requests: Places, stopping: AbortSignal) {
-  const claims = makePlaces(CLAIMS_MAX);
-  return async (request: ClaimRequest, { channelAccountId }: Sender): Promise<ClaimInTurn | undefined> => {
-    await requests.room(channelAccountId);
-    const leave = await claims.enter('');
-    try {
-      if (stopping.aborted || !requests.hasRoom(channelAccountId)) return undefined;
-      if (deps.leases.of(request.shard)?.epoch !== request.epoch) return undefined;
-      const release = deps.leases.use(request);
-      try {
-        const answer = await deps.database.worker(async (tx) => {
-          const beganAtMs = deps.monotonicMs();
-          return { claimed: await claim(tx, deps, request), beganAtMs, release };
-        });
-        await failpoint('dispatch.after_claim');
-        return answer;
-      } catch (error) {
-        release();
-        throw error;
-      }
-    } finally {
-      leave();
-    }
-  };
-}
-
-/** Waits, until the stop at most. */
-async function rest(lane: Lane, { ms, isForReadiness }: Wait, stopping: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
-  const put = new AbortController();
-  if (isForReadiness) lane.onPut(() => put.abort());
-  const signal = isForReadiness ? AbortSignal.any([put.signal, stopping]) : stopping;
-  await pause(Math.min(ms, LOOK_AGAIN_MS), undefined, { signal }).catch(() => undefined);
 }

@@ -6,16 +6,24 @@ const batchOf = (id: string, changes: Partial<WaitingBatch> = {}): WaitingBatch 
 });
 
 describe('makeLanes', () => {
-  it('keeps organisations, senders and priorities apart', () => {
+  it('keeps organisations and senders apart', () => {
     const lanes = makeLanes();
-    const added = [
-      batchOf('1'),
-      batchOf('2', { org: 'p' }),
-      batchOf('3', { channelId: 'd' }),
-      batchOf('4', { priority: 1 }),
-    ];
-    expect(added.map((batch) => lanes.add(batch)?.isNew)).toEqual([true, true, true, true]);
+    const added = [batchOf('1'), batchOf('2', { org: 'p' }), batchOf('3', { channelId: 'd' })];
+    expect(added.map((batch) => lanes.add(batch)?.isNew)).toEqual([true, true, true]);
     expect(lanes.add(batchOf('5'))?.isNew).toBe(false);
+  });
+
+  it('has the batches that are ready, agents’ replies apart, each in their order', () => {
+    const lanes = makeLanes();
+    const lane = lanes.add(batchOf('second', { readyAtMs: 2 }))?.lane;
+    lanes.add(batchOf('first', { readyAtMs: 1 }));
+    lanes.add(batchOf('later', { readyAtMs: 20 }));
+    lanes.add(batchOf('reply', { priority: 1, readyAtMs: 3 }));
+    const { replies, others } = lane?.ready(10, 50) ?? { replies: [], others: [] };
+    expect(replies.map(({ id }) => id)).toEqual(['reply']);
+    expect(others.map(({ id }) => id)).toEqual(['first', 'second']);
+    lane?.delay('first', 30);
+    expect(lane?.ready(10, 50).others.map(({ id }) => id)).toEqual(['second']);
   });
 
   it('takes the batch first that is ready first', () => {
@@ -39,13 +47,13 @@ describe('makeLanes', () => {
     const lanes = makeLanes();
     const lane = lanes.add(batchOf('0'))?.lane;
     for (let id = 1; id <= LANE_BATCHES_MAX; id += 1) lanes.add(batchOf(String(id)));
-    expect(lane?.isShort()).toBe(false);
+    expect(lane?.short()).toEqual([]);
     for (let id = 0; id < LANE_BATCHES_MAX - 10; id += 1) lane?.remove(String(id));
-    expect(lane?.isShort()).toBe(true);
+    expect(lane?.short()).toEqual([0]);
     expect(lanes.add(batchOf('later'))).toBeUndefined();
-    lane?.fill([batchOf('190'), batchOf('earlier', { readyAtMs: -1 })], true);
+    lane?.fill(0, [batchOf('190'), batchOf('earlier', { readyAtMs: -1 })], true);
     expect(lane?.first()?.id).toBe('earlier');
-    expect(lane?.isShort()).toBe(false);
+    expect(lane?.short()).toEqual([]);
     expect(lanes.add(batchOf('later'))?.isNew).toBe(false);
   });
 

@@ -3,6 +3,7 @@ export interface WaitingBatch {
   org: string;
   id: string;
   channelId: string;
+  /** Above 0 it is an agent's reply. */
   priority: number;
   shard: number;
   /** When it may be claimed, by this process's monotonic clock. */
@@ -11,33 +12,40 @@ export interface WaitingBatch {
   traceparent: string | undefined;
 }
 
-/** The batches of one sender and priority of one organisation, in the order in which they become ready. */
+/** The batches of one sender of one organisation, in the order in which they become ready. */
 export interface Lane {
   /** Names it among all lanes. */
   readonly key: string;
   readonly shard: number;
   readonly org: string;
   readonly channelId: string;
-  readonly priority: number;
-  /** The batch to claim from next, ready or not. */
+  /** The batch that is ready first, by now or not. */
   first(): WaitingBatch | undefined;
-  /** The batches that are ready by now, in their order, so many at most. */
-  ready(nowMs: number, max: number): WaitingBatch[];
+  /** The batches that are ready by now, in their order, so many of each at most. */
+  ready(nowMs: number, max: number): ReadyBatches;
   /** Lets a batch wait until another time. */
   delay(batchId: string, readyAtMs: number): void;
   remove(batchId: string): void;
   clear(): void;
-  /** Says that more of the lane waits in Postgres than stands here: from now on it is filled from there alone, in order. */
-  cut(): void;
-  /** Whether it is cut and has few batches left. */
-  isShort(): boolean;
-  /** Puts in the lane's earliest batches, as Postgres has them; `isAll` says that there are no more. */
-  fill(batches: readonly WaitingBatch[], isAll: boolean): void;
+  /**
+   * Says that more of a priority waits in Postgres than stands here: from now on it is filled from there alone, in order.
+   */
+  cut(priority: number): void;
+  /** The priorities that are cut and have few batches left. */
+  short(): number[];
+  /** Puts in the earliest batches of a priority, as Postgres has them; `isAll` says that there are no more. */
+  fill(priority: number, batches: readonly WaitingBatch[], isAll: boolean): void;
   /** Called once, when the next batch is put in; a later call replaces an earlier one. */
   onPut(act: () => void): void;
 }
 
-/** A lane holds at most so many batch ids; the rest waits in Postgres. */
+/** What may be claimed. */
+export interface ReadyBatches {
+  replies: WaitingBatch[];
+  others: WaitingBatch[];
+}
+
+/** A lane holds at most so many batch ids of a priority; the rest waits in Postgres. */
 export const LANE_BATCHES_MAX = 200;
 /** With fewer left a lane is filled again: what is left is sent meanwhile. */
 const LANE_BATCHES_LOW = 50;
@@ -53,72 +61,118 @@ export interface Lanes {
 }
 
 /**
- * Keeps batches apart by organisation, sender and priority, so that none waits behind another's, and by shard: what a
- * sender that moved has on its new shard is claimed under that lease.
+ * Keeps batches apart by organisation and sender, so that none waits behind another's, and by shard: what a sender that
+ * moved has on its new shard is claimed under that lease.
  */
 export function makeLanes(): Lanes {
-  const lanes = new Map<string, Lane & { put(batch: WaitingBatch): boolean }>();
+  const lanes = new Map<string, BatchLane>();
   return {
     add: (batch) => {
-      const key = `${batch.shard}/${batch.org}/${batch.channelId}/${batch.priority}`;
+      const key = `${batch.shard}/${batch.org}/${batch.channelId}`;
       const known = lanes.get(key);
       if (known) return known.put(batch) ? { lane: known, isNew: false } : undefined;
       if (lanes.size >= LANES_MAX) return undefined;
-      const lane = makeLane(key, batch);
+      const lane = new BatchLane(key, batch);
       lanes.set(key, lane);
+      lane.put(batch);
       return { lane, isNew: true };
     },
     drop: ({ key }) => void lanes.delete(key),
   };
 }
 
-function makeLane(key: string, first: WaitingBatch): Lane & { put(batch: WaitingBatch): boolean } {
-  const batches = new Map([[first.id, first]]);
-  let onPut = () => {};
-  let isCut = false;
-  return {
-    key,
-    ...{ shard: first.shard, org: first.org, channelId: first.channelId, priority: first.priority },
-    first: () => {
-      let earliest: WaitingBatch | undefined;
-      for (const batch of batches.values()) {
-        if (!earliest || batch.readyAtMs < earliest.readyAtMs) earliest = batch;
-      }
-      return earliest;
-    },
-    ready: (nowMs, max) => {
-      const ready = [...batches.values()].filter(({ readyAtMs }) => readyAtMs <= nowMs);
-      return ready.sort((a, b) => a.readyAtMs - b.readyAtMs).slice(0, max);
-    },
-    delay: (batchId, readyAtMs) => {
+/** The batches of one priority; it is cut while more of them wait in Postgres. */
+interface Shelf {
+  batches: Map<string, WaitingBatch>;
+  isCut: boolean;
+}
+
+class BatchLane implements Lane {
+  readonly key: string;
+  readonly shard: number;
+  readonly org: string;
+  readonly channelId: string;
+  readonly #shelves = new Map<number, Shelf>();
+  #whenPut = () => {};
+
+  constructor(key: string, { shard, org, channelId }: WaitingBatch) {
+    this.key = key;
+    this.shard = shard;
+    this.org = org;
+    this.channelId = channelId;
+  }
+
+  first(): WaitingBatch | undefined {
+    let earliest: WaitingBatch | undefined;
+    for (const batch of this.#batches()) {
+      if (!earliest || batch.readyAtMs < earliest.readyAtMs) earliest = batch;
+    }
+    return earliest;
+  }
+
+  ready(nowMs: number, max: number): ReadyBatches {
+    const ready = [...this.#batches()].filter(({ readyAtMs }) => readyAtMs <= nowMs);
+    ready.sort((a, b) => a.readyAtMs - b.readyAtMs);
+    return {
+      replies: ready.filter(({ priority }) => priority > 0).slice(0, max),
+      others: ready.filter(({ priority }) => priority <= 0).slice(0, max),
+    };
+  }
+
+  delay(batchId: string, readyAtMs: number): void {
+    for (const { batches } of this.#shelves.values()) {
       const batch = batches.get(batchId);
       if (batch) batches.set(batchId, { ...batch, readyAtMs });
-    },
-    put: (batch) => {
-      if (batches.size >= LANE_BATCHES_MAX) isCut = true;
-      if (isCut || batches.has(batch.id)) return false;
-      batches.set(batch.id, batch);
-      onPut();
-      return true;
-    },
-    remove: (batchId) => void batches.delete(batchId),
-    clear: () => {
-      batches.clear();
-      isCut = false;
-    },
-    cut: () => {
-      isCut = true;
-    },
-    isShort: () => isCut && batches.size < LANE_BATCHES_LOW,
-    fill: (earliest, isAll) => {
-      for (const batch of earliest) if (!batches.has(batch.id)) batches.set(batch.id, batch);
-      isCut = !isAll;
-    },
-    onPut: (act) => {
-      onPut = () => {
-        onPut = () => {};
-        act();
-      };
-    },
-  };
+    }
+  }
+
+  put(batch: WaitingBatch): boolean {
+    const shelf = this.#shelf(batch.priority);
+    if (shelf.batches.size >= LANE_BATCHES_MAX) shelf.isCut = true;
+    if (shelf.isCut || shelf.batches.has(batch.id)) return false;
+    shelf.batches.set(batch.id, batch);
+    const act = this.#whenPut;
+    this.#whenPut = () => {};
+    act();
+    return true;
+  }
+
+  remove(batchId: string): void {
+    for (const { batches } of this.#shelves.values()) batches.delete(batchId);
+  }
+
+  clear(): void {
+    this.#shelves.clear();
+  }
+
+  cut(priority: number): void {
+    this.#shelf(priority).isCut = true;
+  }
+
+  short(): number[] {
+    const isShort = ({ isCut, batches }: Shelf) => isCut && batches.size < LANE_BATCHES_LOW;
+    return [...this.#shelves].flatMap(([priority, shelf]) => (isShort(shelf) ? [priority] : []));
+  }
+
+  fill(priority: number, earliest: readonly WaitingBatch[], isAll: boolean): void {
+    const shelf = this.#shelf(priority);
+    for (const batch of earliest) if (!shelf.batches.has(batch.id)) shelf.batches.set(batch.id, batch);
+    shelf.isCut = !isAll;
+  }
+
+  onPut(act: () => void): void {
+    this.#whenPut = act;
+  }
+
+  #shelf(priority: number): Shelf {
+    const known = this.#shelves.get(priority);
+    if (known) return known;
+    const shelf = { batches: new Map<string, WaitingBatch>(), isCut: false };
+    this.#shelves.set(priority, shelf);
+    return shelf;
+  }
+
+  *#batches(): Generator<WaitingBatch> {
+    for (const { batches } of this.#shelves.values()) yield* batches.values();
+  }
 }

@@ -1,6 +1,8 @@
 import type { OutgoingMessage, SendOutcome } from '@herald/channels';
 import { FakeClock } from '@herald/testing';
 import type { ClaimedMessage, ClaimedSlice } from './claim';
+import type { Departing } from './departures';
+import type { Answer } from './places';
 import type { Recorder } from './recorder';
 import { sendSlice, type SliceDeps } from './send-slice';
 import type { Sender } from './senders';
@@ -38,6 +40,7 @@ class RecorderThatRemembers implements Pick<Recorder, 'begin' | 'record' | 'aban
 /** How it stands when a slice is sent. */
 interface Circumstances {
   mayStillSend?: () => boolean;
+  refusal?: () => SendOutcome | undefined;
   beganMsAgo?: number;
   expiresInMs?: number;
 }
@@ -49,6 +52,9 @@ const setUp = (send: Send = async () => accepted) => {
   const recorder = new RecorderThatRemembers();
   const sent: OutgoingMessage[] = [];
   const refused: string[] = [];
+  const turns: number[] = [];
+  const answers: Answer[] = [];
+  const ended: string[] = [];
   let inside = 0;
   const deps: SliceDeps = {
     channel: {
@@ -58,10 +64,6 @@ const setUp = (send: Send = async () => accepted) => {
       },
     },
     ...{ recorder, monotonicMs: () => clock.monotonicMs() },
-    enter: async () => {
-      inside += 1;
-      return () => void (inside -= 1);
-    },
     onOutcome: () => {},
     credentialsRefused: (org) => void refused.push(org),
   };
@@ -72,17 +74,25 @@ const setUp = (send: Send = async () => accepted) => {
   });
   const run = (
     messages: number,
-    { mayStillSend = () => true, beganMsAgo = 0, expiresInMs = 90_500 }: Circumstances = {},
+    { mayStillSend = () => true, refusal = () => undefined, beganMsAgo = 0, expiresInMs = 90_500 }: Circumstances = {},
   ) => {
     const claimBeganAtMs = clock.monotonicMs() - beganMsAgo;
+    const turn = async ({ turnMs }: Departing) => {
+      inside += 1;
+      turns.push(turnMs);
+      return {
+        leave: (answer: Answer) => {
+          inside -= 1;
+          answers.push(answer);
+        },
+      };
+    };
     return sendSlice(deps, sliceOf(messages, expiresInMs), {
-      sender,
-      claimBeganAtMs,
-      mayStillSend,
-      traceparent: undefined,
+      ...{ sender, claimBeganAtMs, startsAtMs: 1_000, isReply: false, mayStillSend, traceparent: undefined },
+      ...{ turn, refusal, ended: ({ kind }: SendOutcome) => void ended.push(kind) },
     });
   };
-  return { clock, recorder, sent, refused, run, placesTaken: () => inside };
+  return { clock, recorder, sent, refused, run, turns, answers, ended, placesTaken: () => inside };
 };
 
 describe('sendSlice', () => {
@@ -97,6 +107,33 @@ describe('sendSlice', () => {
       statusCallbackUrl: 'https://herald.example/v1/twilio/status/segment?m=message-1&a=2#rc=5&rp=all',
     });
     expect(placesTaken()).toBe(0);
+  });
+
+  it('P13: asks for each message’s turn by the segments before it', async () => {
+    const { run, turns } = setUp();
+    await run(3);
+    expect(turns).toEqual([1_000, 1_100, 1_200]);
+  });
+
+  it('P17: sends nothing to who is left alone by now, and says what became of each', async () => {
+    const refusal = (): SendOutcome => ({ kind: 'not_sent', retryAfterMs: 1_000, reason: 'CONNECTION_FAILED' });
+    const { run, sent, recorder, ended } = setUp();
+    await run(2, { refusal });
+    expect(sent).toEqual([]);
+    expect([...recorder.outcomes.values()].map(({ kind }) => kind)).toEqual(['not_sent', 'not_sent']);
+    expect(ended).toEqual(['not_sent', 'not_sent']);
+  });
+
+  it('says of each answer whether it was accepted or throttled, for how many requests the account takes', async () => {
+    const outcomes: SendOutcome[] = [
+      accepted,
+      { kind: 'not_sent', retryAfterMs: 1_000, reason: 'THROTTLED' },
+      { kind: 'unknown', reason: 'RESPONSE_TIMEOUT' },
+    ];
+    const { run, answers, ended } = setUp(async ({ body }) => outcomes[Number(body.slice(5)) - 1] ?? accepted);
+    await run(3);
+    expect(answers).toEqual(['accepted', 'throttled', 'other']);
+    expect(ended).toEqual(['accepted', 'not_sent', 'unknown']);
   });
 
   it('P3: lets nothing go to a socket when the window since the claim is over', async () => {

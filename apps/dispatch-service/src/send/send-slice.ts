@@ -2,6 +2,9 @@ import type { ChannelAdapter, SendOutcome } from '@herald/channels';
 import { SpanKind } from '@opentelemetry/api';
 import { addSpanAttributes, isSampled, withSpan } from '@herald/telemetry';
 import { SEND_WINDOW_MS, type ClaimedMessage, type ClaimedSlice } from './claim';
+import type { Departing } from './departures';
+import type { Answer, Place } from './places';
+import { turnsOf } from './queue/pace';
 import type { Recorder } from './recorder';
 import type { Sender } from './senders';
 
@@ -10,8 +13,6 @@ export interface SliceDeps {
   channel: Pick<ChannelAdapter, 'send'>;
   recorder: Pick<Recorder, 'begin' | 'record' | 'abandon'>;
   monotonicMs(): number;
-  /** Waits for one of the account's places among the requests under way, and returns how to leave it. */
-  enter(channelAccountId: string): Promise<() => void>;
   /** Told of each outcome, for the count. */
   onOutcome(kind: SendOutcome['kind']): void;
   /** Called when the provider refused the credentials. */
@@ -23,9 +24,18 @@ export interface SliceContext {
   sender: Sender;
   /** A moment of the monotonic clock before the claim began. */
   claimBeganAtMs: number;
+  /** When the turn of its first message is, by the monotonic clock. */
+  startsAtMs: number;
+  isReply: boolean;
+  traceparent: string | undefined;
   /** Whether the lease still holds. */
   mayStillSend(): boolean;
-  traceparent: string | undefined;
+  /** Waits until a message may leave, and gives it a place among its account's requests. */
+  turn(message: Departing): Promise<Place>;
+  /** What becomes of a message whose account or sender is left alone by now; undefined while it may be sent. */
+  refusal(): SendOutcome | undefined;
+  /** Told of each outcome, for whether to go on sending. */
+  ended(outcome: SendOutcome): void;
 }
 
 /** The provider keeps a message no longer than this: Twilio's ValidityPeriod. */
@@ -36,31 +46,19 @@ const MISSED_RETRY_MS = 1_000;
 const CALLBACK_RETRIES = '#rc=5&rp=all';
 
 /**
- * Sends each message of a slice once, and hands every outcome to the recorder. Nothing goes to a socket later than five
- * seconds after the claim began, past its validity, or when `mayStillSend` says no: such messages are not sent, and the
- * recorder gives them a new turn. Resolves when every message has an outcome.
+ * Sends each message of a slice once and at its turn, and hands every outcome to the recorder. Nothing goes to a socket
+ * later than five seconds after the claim began, past its validity, or when `mayStillSend` says no: such messages are not
+ * sent, and the recorder gives them a new turn. Resolves when every message has an outcome.
  */
 export async function sendSlice(deps: SliceDeps, slice: ClaimedSlice, context: SliceContext): Promise<void> {
-  const { sender, claimBeganAtMs, traceparent } = context;
-  const expiresAtMs = claimBeganAtMs + slice.expiresInMs;
-  const latestMs = Math.min(claimBeganAtMs + SEND_WINDOW_MS, expiresAtMs);
-  const mayLeave = () => deps.monotonicMs() < latestMs && context.mayStillSend();
+  const { sender, startsAtMs, traceparent } = context;
   const parent = traceparent === undefined ? {} : { parent: traceparent };
   const attributes = { 'herald.batch.id': slice.batchId, 'herald.slice.messages': slice.messages.length } as const;
+  const turns = turnsOf(slice.messages, { startsAtMs, segmentsPerSecond: sender.segmentsPerSecond });
   deps.recorder.begin(slice);
   await withSpan('dispatch send', { kind: SpanKind.CONSUMER, attributes, ...parent }, async () => {
     const results = await Promise.allSettled(
-      slice.messages.map(async (message) => {
-        const leave = await deps.enter(slice.channelAccountId);
-        try {
-          const sendIt = () => post(deps, { message, sender, expiresAtMs, org: slice.org }, mayLeave);
-          const outcome = mayLeave() ? await traced(message, sendIt) : MISSED;
-          deps.recorder.record(slice, message, outcome);
-          deps.onOutcome(outcome.kind);
-        } finally {
-          leave();
-        }
-      }),
+      slice.messages.map((message, index) => sendInTurn(deps, slice, context, { message, turnMs: turns[index] ?? 0 })),
     );
     // A send answers with an outcome, whatever happens; if one threw, its message stays in the slice's row and recovery
     // finds it there, as it would after a crash.
@@ -69,6 +67,37 @@ export async function sendSlice(deps: SliceDeps, slice: ClaimedSlice, context: S
     deps.recorder.abandon(slice);
     throw failed.reason;
   });
+}
+
+async function sendInTurn(
+  deps: SliceDeps,
+  slice: ClaimedSlice,
+  context: SliceContext,
+  { message, turnMs }: { message: ClaimedMessage; turnMs: number },
+): Promise<void> {
+  const { sender, claimBeganAtMs, isReply } = context;
+  const { segments } = message;
+  const place = await context.turn({ accountId: sender.channelAccountId, segments, turnMs, isReply });
+  let answer: Answer = 'other';
+  try {
+    const expiresAtMs = claimBeganAtMs + slice.expiresInMs;
+    const latestMs = Math.min(claimBeganAtMs + SEND_WINDOW_MS, expiresAtMs);
+    const mayLeave = () => deps.monotonicMs() < latestMs && context.mayStillSend();
+    const sendIt = () => post(deps, { message, sender, expiresAtMs, org: slice.org }, mayLeave);
+    const outcome = context.refusal() ?? (mayLeave() ? await traced(message, sendIt) : MISSED);
+    answer = answerOf(outcome);
+    context.ended(outcome);
+    deps.recorder.record(slice, message, outcome);
+    deps.onOutcome(outcome.kind);
+  } finally {
+    place.leave(answer);
+  }
+}
+
+/** What an outcome says of how many requests the account takes. */
+function answerOf(outcome: SendOutcome): Answer {
+  if (outcome.kind === 'accepted') return 'accepted';
+  return outcome.kind === 'not_sent' && outcome.reason === 'THROTTLED' ? 'throttled' : 'other';
 }
 
 /** A span for each request to the provider, only where the trace is recorded: a million of them would cost more than the sends. */

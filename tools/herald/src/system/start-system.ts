@@ -163,6 +163,7 @@ async function startServices(
         database: databaseOf('dispatch'),
         ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, ownsAll: true },
         lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
+        accountRequestsMax: environment.HERALD_ACCOUNT_REQUESTS_MAX,
       },
       shared,
     ),

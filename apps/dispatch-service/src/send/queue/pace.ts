@@ -1,5 +1,5 @@
 /** How far a sender may be ahead of its pace: what timers and a busy process are late by, at most 5 % of a second. */
-export const PACE_TOLERANCE_MS = 50;
+const TOLERANCE_MS = 50;
 
 /** The pace of one sender. */
 export interface Pace {
@@ -15,7 +15,7 @@ export interface Pace {
 
 /**
  * The generic cell rate algorithm in its virtual scheduling form (ITU-T I.371): each message moves the theoretical time of
- * the next by its segments at the rate, and one may leave `PACE_TOLERANCE_MS` before its theoretical time. Messages that
+ * the next by its segments at the rate, and one may leave 50 ms before its theoretical time. Messages that
  * leave no earlier than that add up, in any time W, to no more than rate × (W + 50 ms) and the last of them, however late
  * turns come; time in which nothing left is not made up for. It only follows the clock that it is told.
  */
@@ -23,7 +23,7 @@ export function makePace(segmentsPerSecond: number): Pace {
   let rate = segmentsPerSecond;
   let theoreticalMs = -Infinity;
   return {
-    earliestMs: () => theoreticalMs - PACE_TOLERANCE_MS,
+    earliestMs: () => theoreticalMs - TOLERANCE_MS,
     leave: (segments, nowMs) => {
       theoreticalMs = Math.max(theoreticalMs, nowMs) + (segments / rate) * 1000;
     },
