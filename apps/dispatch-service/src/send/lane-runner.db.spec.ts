@@ -101,8 +101,8 @@ describe('laneRunner', () => {
     const ids = replies.flatMap(({ messageIds }) => messageIds);
     const places = ids.map((id) => order.indexOf(id));
     const between = order.slice(Math.min(...places), Math.max(...places)).filter((id) => !ids.includes(id));
-    // A claim of two hundred replies, a fourth of that in bulk, and the other replies; what was claimed before may end among them.
-    expect(between.length).toBeGreaterThanOrEqual(50);
+    // Fifty go between two hundred replies and the rest; at both ends replies pass what is late.
+    expect(between.length).toBeGreaterThanOrEqual(25);
     expect(between.length).toBeLessThanOrEqual(120);
     expect(await ledger.states(more[4] ?? bulk)).toContain('QUEUED');
   });
