@@ -12,10 +12,15 @@ export interface Run {
   dice: Dice;
 }
 
-/** The runs of a seed on a bus, in an order that the seed draws. The dice of a run hang on the seed and its name alone. */
+/**
+ * The runs of a seed on a bus, in an order that the seed draws, but first those that lose reports: a consumer's partitions
+ * stand still for 30 s after its death, and with them the reports of runs before. The dice of a run hang on the seed and
+ * its name alone.
+ */
 export function planOf(seed: number, bus: BusName, only: readonly string[] = []): Run[] {
   const meant = HURTS.filter(({ name, buses }) => buses.includes(bus) && (only.length === 0 || only.includes(name)));
   return diceOf(seed, 'order')
     .shuffled(meant)
+    .sort((one, other) => Number(other.allowance.mayLoseReports) - Number(one.allowance.mayLoseReports))
     .map((hurt) => ({ hurt, dice: diceOf(seed, hurt.name) }));
 }

@@ -32,7 +32,9 @@ export interface Target extends Running {
   /** Kills the database with all its connections, as a power cut would. */
   killPostgres(): Promise<void>;
   startPostgres(): Promise<void>;
-  /** Remembers which messages stand in slices without an outcome. */
+  /** The messages that stand in slices without an outcome. */
+  open(): Promise<string[]>;
+  /** Remembers which do now. */
   noteOpen(): Promise<void>;
   /** All that was remembered so. */
   openAtKill: ReadonlySet<string>;
@@ -71,6 +73,7 @@ export function databaseOf(home: string, port: number) {
       await client.end();
     }
   };
+  const open = async () => (await ask<{ id: string }>(OPEN_MESSAGES)).map(({ id }) => id);
   return {
     openAtKill,
     // Connections of the one that was killed may hold its memory for a moment more.
@@ -80,8 +83,9 @@ export function databaseOf(home: string, port: number) {
       const [pid] = (await readFile(join(row?.folder ?? '', 'postmaster.pid'), 'utf8')).split('\n');
       process.kill(Number(pid), 'SIGKILL');
     },
+    open,
     noteOpen: async () => {
-      for (const { id } of await ask<{ id: string }>(OPEN_MESSAGES)) openAtKill.add(id);
+      for (const id of await open()) openAtKill.add(id);
     },
   };
 }
