@@ -87,15 +87,13 @@ function isDuplicated({ id, guarantee }: AcceptedMessage, taken: readonly Receip
 }
 
 function kindOf(id: string, isReceived: boolean, evidence: Evidence): Kind {
-  const { mayLoseReports } = evidence.allowance;
   const entry = evidence.ledger.get(id);
   switch (entry?.state) {
     case MessageState.DELIVERED:
     case MessageState.READ:
       return isReceived ? 'fine' : 'lost';
     case MessageState.SENT:
-      if (!isReceived) return 'lost';
-      return mayLoseReports ? 'unheard' : 'unresolved';
+      return isReceived ? whySent(evidence) : 'lost';
     case MessageState.UNKNOWN:
       return isReceived ? 'unresolved' : whyUnknown(id, 'unknown', evidence);
     case MessageState.FAILED:
@@ -104,6 +102,10 @@ function kindOf(id: string, isReceived: boolean, evidence: Evidence): Kind {
     default:
       return 'lost';
   }
+}
+
+function whySent({ allowance }: Evidence): Kind {
+  return allowance.mayLoseReports ? 'unheard' : 'unresolved';
 }
 
 function whyUnknown(id: string, kind: 'unknown' | 'failedUnknown', { openAtKill, allowance }: Evidence): Kind {

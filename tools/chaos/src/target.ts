@@ -3,7 +3,7 @@ import {
   allMessages,
   connect,
   makeSampleOrganisation,
-  simulatorControl,
+  type simulatorControl,
   type Connection,
   type KeptProcess,
 } from '@herald/herald-cli';
