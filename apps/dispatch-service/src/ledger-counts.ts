@@ -56,24 +56,12 @@ export function countsAtAcceptance(
   return sumCounts(contacts, refusedByReason, states);
 }
 
-/** Adds one line to another, for the sum over requests. */
-export function addCounts(sum: LedgerCounts, line: LedgerCounts): LedgerCounts {
-  const added = { ...sum, contacts: sum.contacts + line.contacts, refused: sum.refused + line.refused };
-  for (const field of Object.values(COUNTED)) added[field] += line[field];
-  for (const field of ['refusedByReason', 'skippedByReason', 'failedByReason'] as const) {
-    added[field] = { ...sum[field] };
-    for (const [reason, count] of Object.entries(line[field])) add(added[field], reason, count);
-  }
-  return added;
-}
-
 /** What the states of a line add up to: the line is conserved when it equals `contacts`. */
 export function statesOf(counts: LedgerCounts): number {
   return Object.values(COUNTED).reduce((sum, field) => sum + counts[field], counts.refused);
 }
 
-/** A line of nothing but a number of contacts. */
-export function emptyCounts(contacts: number): LedgerCounts {
+function emptyCounts(contacts: number): LedgerCounts {
   return {
     ...{ contacts, refused: 0, skipped: 0, cancelled: 0, expired: 0, queued: 0, sending: 0, unknown: 0, sent: 0 },
     ...{ delivered: 0, read: 0, undelivered: 0, failed: 0 },

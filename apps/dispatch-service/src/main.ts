@@ -15,6 +15,10 @@ void runService(
         configurationUrl: environment.HERALD_CONFIGURATION_URL,
         lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
         accountRequestsMax: environment.HERALD_ACCOUNT_REQUESTS_MAX,
+        retention: {
+          messageDays: environment.HERALD_MESSAGE_RETENTION_DAYS,
+          bodyDays: environment.HERALD_BODY_RETENTION_DAYS,
+        },
       },
       { bus, clock: systemClock },
     );

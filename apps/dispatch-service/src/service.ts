@@ -14,6 +14,7 @@ import { listMessageSteps } from './queries/message-steps';
 import { getMessage, listMessages } from './queries/messages';
 import { getRequest, listRequests } from './queries/requests';
 import { checkLedger } from './reports/check-ledger';
+import { getDeliveryReport } from './reports/get-delivery-report';
 
 /** What the service needs beyond what accepting needs. */
 export interface ServiceDeps extends AcceptDeps {
@@ -24,6 +25,8 @@ export interface ServiceDeps extends AcceptDeps {
 /** The gRPC face of dispatch: reads the request, calls one use case, writes the response. It decides nothing. */
 export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
   const { database } = deps;
+  // What reads the rows of months may take what its caller waits, and no statement goes on for nobody.
+  const leftUntil = (deadline: Date) => deadline.getTime() - deps.now().getTime();
   return {
     sendOutboundMessages: unary(async (request, context) => {
       const command = readSendCommand(request, userOf(context), deps.now());
@@ -47,7 +50,12 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
       const { used, nextAvailableAt } = await database.read(org, (tx) => readQuota(tx, org, limit));
       return { limit, used, remaining: Math.max(0, limit - used), nextAvailableTime: nextAvailableAt };
     }),
-    checkLedger: unary((request, { org }) => checkLedger(database, org, readLedgerScope(request))),
+    getDeliveryReport: unary((request, { org, deadline }) =>
+      getDeliveryReport(database, { org, statementMs: leftUntil(deadline) }, request),
+    ),
+    checkLedger: unary((request, { org, deadline }) =>
+      checkLedger(database, org, readLedgerScope(request), leftUntil(deadline)),
+    ),
     ...LATER,
   };
 }
@@ -70,7 +78,6 @@ const LATER = {
   addSuppression: unimplemented(),
   removeSuppression: unimplemented(),
   listSuppressions: unimplemented(),
-  getDeliveryReport: unimplemented(),
   sendReply: unimplemented(),
   eraseContact: unimplemented(),
   exportConsent: unimplemented(),

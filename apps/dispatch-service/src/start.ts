@@ -29,6 +29,9 @@ import { holdLeases, type Leases } from './send/leases';
 import { recorder } from './send/recorder';
 import { senderDirectory } from './send/senders';
 import { dispatchService } from './service';
+import type { DropDeps } from './upkeep/drop-months';
+import { RETENTION_DEFAULT, type Retention } from './upkeep/retention';
+import { startUpkeep } from './upkeep/start-upkeep';
 
 /** What dispatch-service is started with. */
 export interface DispatchConfig {
@@ -48,6 +51,8 @@ export interface DispatchConfig {
   lookUpAfterSeconds?: number | undefined;
   /** Requests under way at once to one account of a provider, at most; 100 when left out. */
   accountRequestsMax?: number | undefined;
+  /** How long what requests left is kept; what is undefined is as in RETENTION_DEFAULT. */
+  retention?: { [Kept in keyof Retention]: number | undefined };
 }
 
 /** As long as reliability.md §3.4 gives a callback. */
@@ -85,6 +90,12 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   // They stop before what their handlers use, and their partitions go to other replicas before the leases do.
   await parts.add(async () => subscribe({ bus, events }, { database, dispatcher, onAssigned, drop }));
   await startRelay(parts, { bus, database });
+  const retention = {
+    messageDays: config.retention?.messageDays ?? RETENTION_DEFAULT.messageDays,
+    bodyDays: config.retention?.bodyDays ?? RETENTION_DEFAULT.bodyDays,
+  };
+  const onDropped: DropDeps['onDropped'] = (month) => log.info('A month is kept no longer.', month);
+  await parts.add(async () => startUpkeep({ database, retention, onDropped, onError }));
 
   const implementation = dispatchService({
     ...{ ...events, database, configurations: cache, currentTraceparent, encode: encodeAcceptance },

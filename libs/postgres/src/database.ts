@@ -5,7 +5,8 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { explained, isRepeatable, isSilence } from './database-error';
 import { gate, type Gate } from './gate';
 import { assertMigrated, type Migration } from './migrate';
-import { clientOf, sql, type Tx } from './sql';
+import { ensureMonths, lacksMonth } from './month-partitions';
+import { clientOf, SILENCE_MS, sql, type Tx } from './sql';
 import { inScope } from './transaction-scope';
 
 /** A call that waits longer for a connection answers UNAVAILABLE: its caller is better served by another replica. */
@@ -13,8 +14,9 @@ const API_WAIT_MS_MAX = 200;
 /** Workers may wait: nobody stands behind them. */
 const WORKER_WAIT_MS_MAX = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Longer than the server's own 5 s for a statement: it is for the server that is gone and says nothing any more. */
-export const QUERY_TIMEOUT_MS = 7_000;
+/** What a statement may take; giveTime gives one transaction more. */
+const STATEMENT_MS_MAX = 5_000;
+export const QUERY_TIMEOUT_MS = STATEMENT_MS_MAX + SILENCE_MS;
 /** A failed serialization is tried again so often, with a random pause in between. */
 const ATTEMPTS_MAX = 5;
 const RETRY_PAUSE_MS = 20;
@@ -37,8 +39,9 @@ export interface DatabaseSettings {
 
 /**
  * A service's door to its schema. Every method runs `work` in one transaction on one connection; `work` may be run
- * again when the database could not serialize it, and therefore does nothing but SQL. Throws DATABASE_BUSY when no
- * connection is free in time, DATABASE_UNAVAILABLE when there is no database.
+ * again when the database could not serialize it, or when it met a month that no partition was made for, and therefore
+ * does nothing but SQL. Throws DATABASE_BUSY when no connection is free in time, DATABASE_UNAVAILABLE when there is no
+ * database.
  */
 export interface Database {
   /** As the application, for one organisation: row-level security shows it that organisation's rows alone. */
@@ -67,11 +70,18 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   });
   let wakeRelay = () => {};
   let answeredAtMs = performance.now();
-  const run = async <T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>) => {
-    const result = await inScope(
+  const attempt = <T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>) =>
+    inScope(
       () => wakeRelay(),
       () => repeated(() => once(pool, begin, work)),
     );
+  const run = async <T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>) => {
+    const result = await attempt(pool, begin, work).catch(async (error: unknown) => {
+      if (!lacksMonth(error)) throw error;
+      // Whoever makes months ahead did not come to it for weeks: no reason to take no rows.
+      await attempt(worker, {}, ensureMonths);
+      return attempt(pool, begin, work);
+    });
     answeredAtMs = performance.now();
     return result;
   };
@@ -129,7 +139,7 @@ async function openPool({ url, service }: DatabaseSettings, role: 'app' | 'worke
       options: [
         `-c role=herald_${service}_${role}`,
         `-c search_path=${service}`,
-        '-c statement_timeout=5s',
+        `-c statement_timeout=${STATEMENT_MS_MAX}`,
         // Longer than the server's deadlock_timeout of 1 s, else a deadlock would end as a lock that took too long.
         '-c lock_timeout=1500ms',
         '-c idle_in_transaction_session_timeout=10s',

@@ -1,12 +1,22 @@
 export { openDatabase } from './database';
 export type { Database } from './database';
-export { execute, maybe, single, sql } from './sql';
+export { execute, giveTime, maybe, preparedStatements, single, sql } from './sql';
 export type { Tx } from './sql';
 export { insideTransaction } from './transaction-scope';
 export { provision } from './provision';
 export { migrate } from './migrate';
 export type { Migration } from './migrate';
-export { idempotencyTable, orgFunction, outboxTable, partitionFunction, tenantTable, workTable } from './schema';
+export {
+  idempotencyTable,
+  orgFunction,
+  outboxTable,
+  partitionFunction,
+  partitionUpkeep,
+  tenantTable,
+  workTable,
+} from './schema';
+export { ensureMonths, firstIdAt, monthsOf } from './month-partitions';
+export type { MonthPartition } from './month-partitions';
 export { appendOutbox } from './outbox';
 export type { OutboxEvent } from './outbox';
 export { outboxRelay } from './outbox-relay';

@@ -1,5 +1,6 @@
 import { rowLevelSecurityFaults, testDatabase, type TestDatabase } from '@herald/testing';
 import { ORG, sampleMigrations, uuidAt } from '../test/sample';
+import { firstIdAt, monthsOf } from './month-partitions';
 import { execute } from './sql';
 
 describe('schema', () => {
@@ -36,10 +37,12 @@ describe('schema', () => {
       test.database.transaction(ORG, (tx) =>
         execute(tx, 'insert into note (org_id, id, text) values ($1, $2, $3)', [ORG, id, 'x']),
       );
-    await put(uuidAt('2026-11-01T00:00:00.000Z'));
-    await put(uuidAt('2026-11-30T23:59:59.999Z'));
-    await expect(put(uuidAt('2026-12-01T00:00:00.000Z'))).rejects.toThrow('no partition');
-    await expect(put(uuidAt('2026-10-31T23:59:59.999Z'))).rejects.toThrow('no partition');
+    // A month that is long past: what lies between now and the next months is made on the way.
+    await test.asOwner(`select ensure_month_partition('note', timestamptz '2020-11-24')`);
+    await put(uuidAt('2020-11-01T00:00:00.000Z'));
+    await put(uuidAt('2020-11-30T23:59:59.999Z'));
+    await expect(put(uuidAt('2020-12-01T00:00:00.000Z'))).rejects.toThrow('no partition');
+    await expect(put(uuidAt('2020-10-31T23:59:59.999Z'))).rejects.toThrow('no partition');
   });
 
   it('makes a partition once, though several ask at the same time, and lets the worker do it', async () => {
@@ -47,6 +50,20 @@ describe('schema', () => {
       test.database.worker((tx) => execute(tx, `select ensure_month_partition('note', timestamptz '2027-01-15')`));
     await Promise.all([ask(), ask(), ask()]);
     expect(await test.asOwner(`select relname from pg_class where relname = 'note_2027_01'`)).toHaveLength(1);
+    expect(await faults()).toEqual([]);
+  });
+
+  it('takes a row of a month that nobody made a partition for: it makes it, and those to come', async () => {
+    await test.asOwner(`select ensure_month_partition('note', now())`);
+    await test.asOwner(
+      `do $$ begin execute 'drop table note' || to_char(now() at time zone 'UTC', '_YYYY_MM'); end $$`,
+    );
+    const id = firstIdAt(new Date());
+    await test.database.transaction(ORG, (tx) =>
+      execute(tx, 'insert into note (org_id, id, text) values ($1, $2, $3)', [ORG, id, 'x']),
+    );
+    const months = await test.database.worker((tx) => monthsOf(tx, 'note'));
+    expect(months.filter(({ end }) => end.getTime() > Date.now())).toHaveLength(3);
     expect(await faults()).toEqual([]);
   });
 });

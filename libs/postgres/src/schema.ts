@@ -115,3 +115,75 @@ create table idempotency (
 create index idempotency_by_age on idempotency (created_at);
 ${tenantTable('idempotency', { worker: 'select, delete' })}
 `;
+
+/**
+ * What upkeep does with the partitions that ensure_month_partition makes, as the owner and for the worker alone.
+ *
+ * freeze_month_partition(parent, month) has updates of a month's rows pass without effect, until thaw_month_partition: so
+ * that what is counted over minutes stays as it was counted. A lock would stop all updates of the table meanwhile, since a
+ * plan that was made for any month locks every partition. drop_month_partition takes a month away, in the transaction
+ * that keeps what is to be kept of it. Both refuse one that ended less than six weeks ago.
+ *
+ * Whoever waits for one of these locks makes everybody else wait behind it. So they wait 100 ms at a time, and let the
+ * others pass in between.
+ */
+export const partitionUpkeep = `
+create function skip_row() returns trigger language plpgsql as 'begin return null; end';
+
+create function lock_patiently(name text, mode text) returns void language plpgsql as $$
+begin
+  perform set_config('lock_timeout', '100ms', true);
+  for attempt in 1 .. 100 loop
+    begin
+      execute format('lock table only %I in %s mode', name, mode);
+      return;
+    exception when lock_not_available then
+      if attempt = 100 then raise; end if;
+      perform pg_sleep(0.1 + 0.4 * random());
+    end;
+  end loop;
+end $$;
+
+create function month_partition(parent text, month timestamptz) returns text language plpgsql as $$
+begin
+  if month > now() - interval '73 days' then raise exception 'a month of % is kept for six weeks at least', parent; end if;
+  return parent || to_char(month at time zone 'UTC', '_YYYY_MM');
+end $$;
+
+create function freeze_month_partition(parent text, month timestamptz) returns void
+  language plpgsql security definer as $$
+declare
+  name text := month_partition(parent, month);
+begin
+  perform lock_patiently(name, 'share row exclusive');
+  execute format('create or replace trigger frozen before update on %I for each row execute function skip_row()', name);
+end $$;
+
+create function thaw_month_partition(parent text, month timestamptz) returns void
+  language plpgsql security definer as $$
+declare
+  name text := month_partition(parent, month);
+begin
+  perform lock_patiently(name, 'access exclusive');
+  execute format('drop trigger if exists frozen on %I', name);
+end $$;
+
+create function drop_month_partition(parent text, month timestamptz) returns void
+  language plpgsql security definer as $$
+begin
+  perform lock_patiently(parent, 'access exclusive');
+  execute format('drop table if exists %I', month_partition(parent, month));
+end $$;
+
+do $$
+declare
+  signature text;
+begin
+  foreach signature in array array['freeze_month_partition(text, timestamptz)', 'thaw_month_partition(text, timestamptz)',
+                                   'drop_month_partition(text, timestamptz)'] loop
+    execute format('alter function %s set search_path = %I, pg_temp', signature, current_schema());
+    execute format('revoke execute on function %s from public', signature);
+    execute format('grant execute on function %s to %I', signature, 'herald_' || current_schema() || '_worker');
+  end loop;
+end $$;
+`;

@@ -1,13 +1,20 @@
 import assert from 'node:assert';
-import type { Client } from 'pg';
+import type { Client, QueryConfig, QueryResult } from 'pg';
 import { QueryRunnerAlreadyReleasedError, type EntityManager, type QueryRunner } from 'typeorm';
 
 /** A running transaction. */
 export type Tx = EntityManager;
 
+/** The statements that were made ready by name, whoever makes them; see preparedStatements. */
+const statements = new Map<string, string>();
+/** How long the client waits for an answer, where a transaction was given more time than usual. */
+const waits = new WeakMap<QueryRunner, number>();
+/** So much longer than the server the client waits: it is for the server that is gone and says nothing any more. */
+export const SILENCE_MS = 2_000;
+
 /** Runs one statement and returns its rows, whatever its kind. */
 export async function sql<Row>(tx: Tx, text: string, params: readonly unknown[] = []): Promise<Row[]> {
-  const { rows } = await (await clientOf(runnerOf(tx))).query({ text, values: [...params] });
+  const { rows } = await ask(tx, { text, values: [...params] });
   return rows as Row[];
 }
 
@@ -20,16 +27,40 @@ sql.prepared = function prepared<Row = never>(
   name: string,
   text: string,
 ): (tx: Tx, params: readonly unknown[]) => Promise<Row[]> {
+  assert(!statements.has(name), `two statements have the name ${name}`);
+  statements.set(name, text);
   return async (tx, params) => {
-    const { rows } = await (await clientOf(runnerOf(tx))).query({ name, text, values: [...params] });
+    const { rows } = await ask(tx, { name, text, values: [...params] });
     return rows as Row[];
   };
 };
 
+/** Every statement that the modules loaded so far make ready, by name: a spec asks for the plan of each. */
+export function preparedStatements(): ReadonlyMap<string, string> {
+  return statements;
+}
+
+/**
+ * Gives every statement of this transaction so many milliseconds instead of the usual five seconds: for what reads or
+ * moves whole months, and holds no lock that others wait for.
+ */
+export async function giveTime(tx: Tx, statementMs: number): Promise<void> {
+  const ms = Math.max(1, Math.floor(statementMs));
+  await sql(tx, `select set_config('statement_timeout', $1, true)`, [`${ms}ms`]);
+  waits.set(runnerOf(tx), ms + SILENCE_MS);
+}
+
 /** Runs one statement and returns how many rows it wrote. */
 export async function execute(tx: Tx, text: string, params: readonly unknown[] = []): Promise<number> {
-  const { rowCount } = await (await clientOf(runnerOf(tx))).query({ text, values: [...params] });
+  const { rowCount } = await ask(tx, { text, values: [...params] });
   return rowCount ?? 0;
+}
+
+async function ask(tx: Tx, statement: QueryConfig): Promise<QueryResult> {
+  const runner = runnerOf(tx);
+  const wait = waits.get(runner);
+  const patient: QueryConfig & { query_timeout?: number } = { ...statement, ...(wait && { query_timeout: wait }) };
+  return (await clientOf(runner)).query(patient);
 }
 
 /** The one row of a result; anything else is a mistake in the statement. */

@@ -32,6 +32,8 @@ const brokers = z
 const httpUrl = z.url({ protocol: /^https?$/ });
 const postgresUrl = z.url({ protocol: /^postgres(?:ql)?$/ });
 const file = z.string().min(1);
+/** A message may wait 35 days to be ready and is valid for 7 more; ten years are for ever. */
+const daysKept = z.coerce.number().int().min(45).max(3_660);
 const onOrOff = z.enum(['on', 'off']);
 
 function checkFailpoints(text: string, context: z.RefinementCtx): void {
@@ -133,6 +135,16 @@ export const ENVIRONMENT = {
     '100',
     'how many requests to one account of a provider dispatch-service may have under way at once',
     z.coerce.number().int().min(1).max(1_000),
+  ),
+  HERALD_MESSAGE_RETENTION_DAYS: row(
+    '400',
+    'how many days after its month a message is kept, with its request and all that is known of it; 45 to 3,660',
+    daysKept,
+  ),
+  HERALD_BODY_RETENTION_DAYS: row(
+    '90',
+    "how many days after its month a message's address and text are kept, if the message is; 45 to 3,660",
+    daysKept,
   ),
   HERALD_LOG_LEVEL: row(
     'info',

@@ -33,11 +33,13 @@ const SAMPLES: Record<keyof typeof LOG_FIELDS, unknown> = {
   failing: 'database bus',
   group: 'dispatch.configurations.one-process-1234567',
   method: 'herald.dispatch.v1.DispatchService/SendOutboundMessages',
+  month: 202_611,
   next: 'dead-lettered',
   partition: 0,
   port: 50_053,
   reason: 'HOURLY_REQUESTS_EXHAUSTED',
   service: 'webhook-gateway',
+  table: 'message_body',
   topic: 'herald.configuration.v1',
   tries: 3,
 };

@@ -30,11 +30,13 @@ export const LOG_FIELDS = {
   failing: { form: 'words', text: 'names of health checks that fail' },
   group: { form: 'name', text: 'a group of consumers' },
   method: { form: 'rpc', text: 'an RPC' },
+  month: { form: 'number', text: 'a month, as 202611' },
   next: { form: 'word', text: 'what happens to a record that could not be handled' },
   partition: { form: 'number', text: 'a partition of a topic' },
   port: { form: 'number', text: 'where it listens' },
   reason: { form: 'reason', text: 'a reason, a row of a table of reasons' },
   service: { form: 'word', text: 'a service' },
+  table: { form: 'name', text: 'a table' },
   topic: { form: 'topic', text: 'a topic' },
   tries: { form: 'number', text: 'how many tries it took so far' },
 } as const satisfies Record<string, { form: keyof typeof FORMS | 'number' | 'error'; text: string }>;

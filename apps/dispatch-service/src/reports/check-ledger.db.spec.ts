@@ -141,7 +141,7 @@ describe('checkLedger', () => {
       subject: ({ batchId }) => batchId,
     },
     {
-      description: 'the message was accepted for sending but has no address and text',
+      description: 'the message waits to be sent but has no address and text',
       tamper: (request) => owner('delete from message_body where id = $1', firstMessage(request)),
       subject: firstMessage,
     },

@@ -1,11 +1,11 @@
-import { sql, type Tx } from '@herald/postgres';
+import { single, sql, type Tx } from '@herald/postgres';
 import type { StateCount } from '../ledger-counts';
+import { unequalDays } from './ledger-days';
 
-/** What a request's row says of itself. */
-export interface RequestCounts {
-  id: string;
+/** What the requests in scope say of themselves, and how many there are. */
+export interface AskedFor {
+  requests: number;
   contacts: number;
-  refused: number;
   refusedByReason: Record<string, number>;
 }
 
@@ -18,29 +18,39 @@ export interface Contradiction {
 /** How many contradictions of a kind are named; one is enough to act on. */
 const CONTRADICTIONS_PER_KIND_MAX = 20;
 
-/** The requests in scope: one, or with null all of the organisation. */
-export function readRequestCounts(tx: Tx, org: string, requestId: string | null): Promise<RequestCounts[]> {
-  return sql<RequestCounts>(
+/** Sums what was asked for: by one request, or with null by all of the organisation, those of months that are gone too. */
+export async function readAskedFor(tx: Tx, org: string, requestId: string | null): Promise<AskedFor> {
+  const rows = await sql<AskedFor>(
     tx,
-    `select id, contacts, refused, refused_by_reason as "refusedByReason"
-       from outbound_request
-      where org_id = $1 and ($2::uuid is null or id = $2)`,
+    `select sum(requests)::float8 as requests, coalesce(sum(contacts), 0)::float8 as contacts,
+            (select coalesce(jsonb_object_agg(reason, refused), '{}')
+               from (select refusal.key as reason, sum(refusal.value::int) as refused
+                       from outbound_request
+                      cross join jsonb_each_text(refused_by_reason) as refusal
+                      where org_id = $1 and ($2::uuid is null or id = $2)
+                      group by refusal.key) as refusals) as "refusedByReason"
+       from (select count(*) as requests, sum(contacts) as contacts
+               from outbound_request where org_id = $1 and ($2::uuid is null or id = $2)
+              union all
+             select coalesce(sum(requests), 0), sum(contacts)
+               from ledger_day_request where org_id = $1 and $2::uuid is null) as asked`,
     [org, requestId],
   );
+  return single(rows);
 }
 
-/** The messages in scope, counted by request, state and reason. */
-export function countStates(
-  tx: Tx,
-  org: string,
-  requestId: string | null,
-): Promise<(StateCount & { requestId: string })[]> {
-  return sql<StateCount & { requestId: string }>(
+/** The messages in scope by state and reason, and of months that are gone their counts, refused contacts among them. */
+export function countStates(tx: Tx, org: string, requestId: string | null): Promise<StateCount[]> {
+  return sql<StateCount>(
     tx,
-    `select outbound_request_id as "requestId", state, reason, count(*)::int as messages
-       from message_state
-      where org_id = $1 and ($2::uuid is null or outbound_request_id = $2)
-      group by outbound_request_id, state, reason`,
+    `select state, reason, sum(messages)::float8 as messages
+       from (select state, reason, count(*) as messages
+               from message_state
+              where org_id = $1 and ($2::uuid is null or outbound_request_id = $2)
+              group by state, reason
+              union all
+             select state, nullif(reason, ''), messages from ledger_day where org_id = $1 and $2::uuid is null) as counted
+      group by state, reason`,
     [org, requestId],
   );
 }
@@ -78,12 +88,18 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
   },
   {
     description: 'two messages hold the same position of a batch',
-    statement: `select min(m.id::text) as subject
-       from message m
-      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.batch_id is not null
-      group by m.batch_id, m.position
-     having count(*) > 1
-      limit $3`,
+    // Positions are looked for in the index alone, which has them in order: 2.6 s of ten million, and 6.2 s with the ids.
+    statement: `with twice as materialized (
+         select batch_id, position
+           from message
+          where org_id = $1 and ($2::uuid is null or outbound_request_id = $2) and batch_id is not null
+          group by batch_id, position
+         having count(*) > 1
+          limit $3)
+       select min(m.id::text) as subject
+         from twice
+         join message m on m.org_id = $1 and m.batch_id = twice.batch_id and m.position = twice.position
+        group by m.batch_id, m.position`,
   },
   {
     description: 'the message lies outside its batch, or its batch is missing: it would never be claimed',
@@ -109,10 +125,11 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
       limit $3`,
   },
   {
-    description: 'the message was accepted for sending but has no address and text',
+    // What was sent may have been erased: by its age, or because its contact wished so.
+    description: 'the message waits to be sent but has no address and text',
     statement: `select m.id::text as subject
-       from message m
-      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.batch_id is not null
+       from message_state m
+      where m.org_id = $1 and ($2::uuid is null or m.outbound_request_id = $2) and m.state in ('QUEUED', 'SENDING')
         and not exists (select 1 from message_body body where body.org_id = m.org_id and body.id = m.id)
       limit $3`,
   },
@@ -158,9 +175,38 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
   },
 ];
 
+/**
+ * Requests whose contacts are not the sum of their refusals and messages, and messages without a request. They are counted
+ * in the index of messages by request alone: 1.6 s of ten million.
+ */
+const UNEQUAL_REQUESTS = `select coalesce(asked.id, came.id)::text as subject,
+       case when asked.id is null then 'messages of a request that is not there'
+            when asked.refused <> asked.explained
+              then format('refused is %s, but its reasons add up to %s', asked.refused, asked.explained)
+            else format('%s contacts, but the states add up to %s', asked.contacts,
+                        asked.explained + coalesce(came.messages, 0)) end as description
+  from (select id, contacts, refused,
+               (select coalesce(sum(value::int), 0) from jsonb_each_text(refused_by_reason)) as explained
+          from outbound_request
+         where org_id = $1 and ($2::uuid is null or id = $2)) as asked
+  full join (select outbound_request_id as id, count(*) as messages
+               from message
+              where org_id = $1 and ($2::uuid is null or outbound_request_id = $2)
+              group by outbound_request_id) as came on came.id = asked.id
+ where asked.id is null or asked.refused <> asked.explained
+    or asked.contacts <> asked.explained + coalesce(came.messages, 0)
+ limit $3`;
+
 /** Asks for every kind of contradiction in the snapshot of `tx`. */
 export async function findContradictions(tx: Tx, org: string, requestId: string | null): Promise<Contradiction[]> {
-  const found: Contradiction[] = [];
+  const found = await sql<Contradiction>(tx, UNEQUAL_REQUESTS, [org, requestId, CONTRADICTIONS_PER_KIND_MAX]);
+  const days = requestId === null ? await unequalDays(tx, [org]) : [];
+  found.push(
+    ...days.map(({ day, contacts, messages }) => ({
+      subject: day,
+      description: `${contacts} contacts of messages no longer kept, but the states add up to ${messages}`,
+    })),
+  );
   for (const { description, statement } of CONTRADICTIONS) {
     const rows = await sql<{ subject: string }>(tx, statement, [org, requestId, CONTRADICTIONS_PER_KIND_MAX]);
     found.push(...rows.map(({ subject }) => ({ subject, description })));

@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { breakerStore } from './breaker-store';
 import { makeBreakers, type BreakerChange, type Breakers } from './breakers';
 import { expireOverdue } from './expire';
-import { keepHouse } from './housekeeping';
 import { laneRunner, type RunnerDeps } from './lane-runner';
 import { makeLanes, type Lane } from './lanes';
 import { recover } from './recover';
@@ -10,7 +9,6 @@ import { AHEAD_MS, LANE_BATCHES_PER_SWEEP, openBatches, type OpenBatch } from '.
 
 /** How often the sweeper looks for open batches, for overdue ones, and for slices that nobody completes. */
 const SWEEP_EVERY_MS = 2_000;
-const KEEP_HOUSE_EVERY_MS = 60_000;
 const STOP_RECORDING_MS = 10_000;
 
 /** What the dispatcher works with. */
@@ -83,7 +81,6 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     repeat(SWEEP_EVERY_MS, sweep, untilTaken),
     repeat(SWEEP_EVERY_MS, () => expireOverdue(deps)),
     repeat(SWEEP_EVERY_MS, recoverSlices),
-    repeat(KEEP_HOUSE_EVERY_MS, () => keepHouse(deps.database)),
   ];
 
   return {

@@ -60,6 +60,8 @@ export enum MessageState {
   UNDELIVERED = "MESSAGE_STATE_UNDELIVERED",
   /** FAILED - It failed. */
   FAILED = "MESSAGE_STATE_FAILED",
+  /** REFUSED - No message's state: a report counts so the contacts that could not be sent to as given and became no message. */
+  REFUSED = "MESSAGE_STATE_REFUSED",
   UNRECOGNIZED = "UNRECOGNIZED",
 }
 
@@ -101,6 +103,9 @@ export function messageStateFromJSON(object: any): MessageState {
     case 11:
     case "MESSAGE_STATE_FAILED":
       return MessageState.FAILED;
+    case 12:
+    case "MESSAGE_STATE_REFUSED":
+      return MessageState.REFUSED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -134,6 +139,8 @@ export function messageStateToJSON(object: MessageState): string {
       return "MESSAGE_STATE_UNDELIVERED";
     case MessageState.FAILED:
       return "MESSAGE_STATE_FAILED";
+    case MessageState.REFUSED:
+      return "MESSAGE_STATE_REFUSED";
     case MessageState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -166,6 +173,8 @@ export function messageStateToNumber(object: MessageState): number {
       return 10;
     case MessageState.FAILED:
       return 11;
+    case MessageState.REFUSED:
+      return 12;
     case MessageState.UNRECOGNIZED:
     default:
       return -1;
@@ -244,7 +253,10 @@ export interface OutboundRequest {
   expireTime: Date | undefined;
 }
 
-/** What became of contacts. At every moment the states add up to `contacts`. */
+/**
+ * What became of contacts. At every moment the states add up to `contacts`. All are whole numbers; they are doubles because
+ * an organisation may have more than 2^31 messages in a month, and a double counts exactly to 2^53.
+ */
 export interface LedgerCounts {
   /** All contacts of the requests counted. */
   contacts: number;
@@ -1117,9 +1129,12 @@ export interface GetDeliveryReportRequest {
   channelId: string;
 }
 
-/** The report. */
+/**
+ * The report: all contacts of the requests that were created in its time. Of a month whose messages are no longer kept only
+ * days are known, and a day counts whole where its first moment lies in the report's time.
+ */
 export interface GetDeliveryReportResponse {
-  /** One row per configuration, channel, day, state and reason. */
+  /** One row per configuration, channel, day, state and reason, in this order; at most 20,000. */
   rows: DeliveryReportRow[];
   /** The sums of all rows. */
   counts: LedgerCounts | undefined;
@@ -1131,13 +1146,13 @@ export interface DeliveryReportRow {
   outboundConfigurationId: string;
   /** The channel. */
   channelId: string;
-  /** The day in UTC, such as "2026-11-24". */
+  /** The day in UTC on which the request was created, such as "2026-11-24". */
   day: string;
-  /** The state. */
+  /** The state, or REFUSED of contacts that became no message. */
   state: MessageState;
   /** The reason, if the state has one. */
   reason: string;
-  /** How many messages. */
+  /** How many messages, or refused contacts. */
   messages: number;
 }
 
@@ -2076,43 +2091,43 @@ function createBaseLedgerCounts(): LedgerCounts {
 export const LedgerCounts: MessageFns<LedgerCounts> = {
   encode(message: LedgerCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.contacts !== 0) {
-      writer.uint32(8).int32(message.contacts);
+      writer.uint32(9).double(message.contacts);
     }
     if (message.refused !== 0) {
-      writer.uint32(16).int32(message.refused);
+      writer.uint32(17).double(message.refused);
     }
     if (message.skipped !== 0) {
-      writer.uint32(24).int32(message.skipped);
+      writer.uint32(25).double(message.skipped);
     }
     if (message.cancelled !== 0) {
-      writer.uint32(32).int32(message.cancelled);
+      writer.uint32(33).double(message.cancelled);
     }
     if (message.expired !== 0) {
-      writer.uint32(40).int32(message.expired);
+      writer.uint32(41).double(message.expired);
     }
     if (message.queued !== 0) {
-      writer.uint32(48).int32(message.queued);
+      writer.uint32(49).double(message.queued);
     }
     if (message.sending !== 0) {
-      writer.uint32(56).int32(message.sending);
+      writer.uint32(57).double(message.sending);
     }
     if (message.unknown !== 0) {
-      writer.uint32(64).int32(message.unknown);
+      writer.uint32(65).double(message.unknown);
     }
     if (message.sent !== 0) {
-      writer.uint32(72).int32(message.sent);
+      writer.uint32(73).double(message.sent);
     }
     if (message.delivered !== 0) {
-      writer.uint32(80).int32(message.delivered);
+      writer.uint32(81).double(message.delivered);
     }
     if (message.read !== 0) {
-      writer.uint32(88).int32(message.read);
+      writer.uint32(89).double(message.read);
     }
     if (message.undelivered !== 0) {
-      writer.uint32(96).int32(message.undelivered);
+      writer.uint32(97).double(message.undelivered);
     }
     if (message.failed !== 0) {
-      writer.uint32(104).int32(message.failed);
+      writer.uint32(105).double(message.failed);
     }
     globalThis.Object.entries(message.refusedByReason).forEach(([key, value]: [string, number]) => {
       LedgerCounts_RefusedByReasonEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
@@ -2140,107 +2155,107 @@ export const LedgerCounts: MessageFns<LedgerCounts> = {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 8) {
+            if (tag !== 9) {
               break;
             }
 
-            message.contacts = reader.int32();
+            message.contacts = reader.double();
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 17) {
               break;
             }
 
-            message.refused = reader.int32();
+            message.refused = reader.double();
             continue;
           }
           case 3: {
-            if (tag !== 24) {
+            if (tag !== 25) {
               break;
             }
 
-            message.skipped = reader.int32();
+            message.skipped = reader.double();
             continue;
           }
           case 4: {
-            if (tag !== 32) {
+            if (tag !== 33) {
               break;
             }
 
-            message.cancelled = reader.int32();
+            message.cancelled = reader.double();
             continue;
           }
           case 5: {
-            if (tag !== 40) {
+            if (tag !== 41) {
               break;
             }
 
-            message.expired = reader.int32();
+            message.expired = reader.double();
             continue;
           }
           case 6: {
-            if (tag !== 48) {
+            if (tag !== 49) {
               break;
             }
 
-            message.queued = reader.int32();
+            message.queued = reader.double();
             continue;
           }
           case 7: {
-            if (tag !== 56) {
+            if (tag !== 57) {
               break;
             }
 
-            message.sending = reader.int32();
+            message.sending = reader.double();
             continue;
           }
           case 8: {
-            if (tag !== 64) {
+            if (tag !== 65) {
               break;
             }
 
-            message.unknown = reader.int32();
+            message.unknown = reader.double();
             continue;
           }
           case 9: {
-            if (tag !== 72) {
+            if (tag !== 73) {
               break;
             }
 
-            message.sent = reader.int32();
+            message.sent = reader.double();
             continue;
           }
           case 10: {
-            if (tag !== 80) {
+            if (tag !== 81) {
               break;
             }
 
-            message.delivered = reader.int32();
+            message.delivered = reader.double();
             continue;
           }
           case 11: {
-            if (tag !== 88) {
+            if (tag !== 89) {
               break;
             }
 
-            message.read = reader.int32();
+            message.read = reader.double();
             continue;
           }
           case 12: {
-            if (tag !== 96) {
+            if (tag !== 97) {
               break;
             }
 
-            message.undelivered = reader.int32();
+            message.undelivered = reader.double();
             continue;
           }
           case 13: {
-            if (tag !== 104) {
+            if (tag !== 105) {
               break;
             }
 
-            message.failed = reader.int32();
+            message.failed = reader.double();
             continue;
           }
           case 14: {
@@ -2390,50 +2405,50 @@ export const LedgerCounts: MessageFns<LedgerCounts> = {
   toJSON(message: LedgerCounts): unknown {
     const obj: any = {};
     if (message.contacts !== 0) {
-      obj.contacts = Math.round(message.contacts);
+      obj.contacts = floatToJson(message.contacts);
     }
     if (message.refused !== 0) {
-      obj.refused = Math.round(message.refused);
+      obj.refused = floatToJson(message.refused);
     }
     if (message.skipped !== 0) {
-      obj.skipped = Math.round(message.skipped);
+      obj.skipped = floatToJson(message.skipped);
     }
     if (message.cancelled !== 0) {
-      obj.cancelled = Math.round(message.cancelled);
+      obj.cancelled = floatToJson(message.cancelled);
     }
     if (message.expired !== 0) {
-      obj.expired = Math.round(message.expired);
+      obj.expired = floatToJson(message.expired);
     }
     if (message.queued !== 0) {
-      obj.queued = Math.round(message.queued);
+      obj.queued = floatToJson(message.queued);
     }
     if (message.sending !== 0) {
-      obj.sending = Math.round(message.sending);
+      obj.sending = floatToJson(message.sending);
     }
     if (message.unknown !== 0) {
-      obj.unknown = Math.round(message.unknown);
+      obj.unknown = floatToJson(message.unknown);
     }
     if (message.sent !== 0) {
-      obj.sent = Math.round(message.sent);
+      obj.sent = floatToJson(message.sent);
     }
     if (message.delivered !== 0) {
-      obj.delivered = Math.round(message.delivered);
+      obj.delivered = floatToJson(message.delivered);
     }
     if (message.read !== 0) {
-      obj.read = Math.round(message.read);
+      obj.read = floatToJson(message.read);
     }
     if (message.undelivered !== 0) {
-      obj.undelivered = Math.round(message.undelivered);
+      obj.undelivered = floatToJson(message.undelivered);
     }
     if (message.failed !== 0) {
-      obj.failed = Math.round(message.failed);
+      obj.failed = floatToJson(message.failed);
     }
     if (message.refusedByReason) {
       const entries = globalThis.Object.entries(message.refusedByReason) as [string, number][];
       if (entries.length > 0) {
         obj.refusedByReason = {};
         entries.forEach(([k, v]) => {
-          obj.refusedByReason[k] = Math.round(v);
+          obj.refusedByReason[k] = floatToJson(v);
         });
       }
     }
@@ -2442,7 +2457,7 @@ export const LedgerCounts: MessageFns<LedgerCounts> = {
       if (entries.length > 0) {
         obj.skippedByReason = {};
         entries.forEach(([k, v]) => {
-          obj.skippedByReason[k] = Math.round(v);
+          obj.skippedByReason[k] = floatToJson(v);
         });
       }
     }
@@ -2451,7 +2466,7 @@ export const LedgerCounts: MessageFns<LedgerCounts> = {
       if (entries.length > 0) {
         obj.failedByReason = {};
         entries.forEach(([k, v]) => {
-          obj.failedByReason[k] = Math.round(v);
+          obj.failedByReason[k] = floatToJson(v);
         });
       }
     }
@@ -2517,7 +2532,7 @@ export const LedgerCounts_RefusedByReasonEntry: MessageFns<LedgerCounts_RefusedB
       writer.uint32(10).string(message.key);
     }
     if (message.value !== 0) {
-      writer.uint32(16).int32(message.value);
+      writer.uint32(17).double(message.value);
     }
     return writer;
   },
@@ -2544,11 +2559,11 @@ export const LedgerCounts_RefusedByReasonEntry: MessageFns<LedgerCounts_RefusedB
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 17) {
               break;
             }
 
-            message.value = reader.int32();
+            message.value = reader.double();
             continue;
           }
         }
@@ -2576,7 +2591,7 @@ export const LedgerCounts_RefusedByReasonEntry: MessageFns<LedgerCounts_RefusedB
       obj.key = message.key;
     }
     if (message.value !== 0) {
-      obj.value = Math.round(message.value);
+      obj.value = floatToJson(message.value);
     }
     return obj;
   },
@@ -2606,7 +2621,7 @@ export const LedgerCounts_SkippedByReasonEntry: MessageFns<LedgerCounts_SkippedB
       writer.uint32(10).string(message.key);
     }
     if (message.value !== 0) {
-      writer.uint32(16).int32(message.value);
+      writer.uint32(17).double(message.value);
     }
     return writer;
   },
@@ -2633,11 +2648,11 @@ export const LedgerCounts_SkippedByReasonEntry: MessageFns<LedgerCounts_SkippedB
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 17) {
               break;
             }
 
-            message.value = reader.int32();
+            message.value = reader.double();
             continue;
           }
         }
@@ -2665,7 +2680,7 @@ export const LedgerCounts_SkippedByReasonEntry: MessageFns<LedgerCounts_SkippedB
       obj.key = message.key;
     }
     if (message.value !== 0) {
-      obj.value = Math.round(message.value);
+      obj.value = floatToJson(message.value);
     }
     return obj;
   },
@@ -2695,7 +2710,7 @@ export const LedgerCounts_FailedByReasonEntry: MessageFns<LedgerCounts_FailedByR
       writer.uint32(10).string(message.key);
     }
     if (message.value !== 0) {
-      writer.uint32(16).int32(message.value);
+      writer.uint32(17).double(message.value);
     }
     return writer;
   },
@@ -2722,11 +2737,11 @@ export const LedgerCounts_FailedByReasonEntry: MessageFns<LedgerCounts_FailedByR
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 17) {
               break;
             }
 
-            message.value = reader.int32();
+            message.value = reader.double();
             continue;
           }
         }
@@ -2754,7 +2769,7 @@ export const LedgerCounts_FailedByReasonEntry: MessageFns<LedgerCounts_FailedByR
       obj.key = message.key;
     }
     if (message.value !== 0) {
-      obj.value = Math.round(message.value);
+      obj.value = floatToJson(message.value);
     }
     return obj;
   },
@@ -11577,6 +11592,10 @@ export const DispatchServiceClient = makeGenericClientConstructor(
   service: typeof DispatchServiceService;
   serviceName: string;
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

@@ -1,6 +1,6 @@
-import { execute, sql, type Database, type Tx } from '@herald/postgres';
-import { removeAccountHours } from './account-caps';
-import { removeStaleBreakers } from './breaker-store';
+import { ensureMonths, execute, type Database, type Tx } from '@herald/postgres';
+import { removeAccountHours } from '../send/account-caps';
+import { removeStaleBreakers } from '../send/breaker-store';
 
 /** A statement removes so many rows at most, so that it holds its locks briefly. */
 const ROWS_PER_ROUND_MAX = 5_000;
@@ -9,14 +9,7 @@ const ROUNDS_MAX = 100;
 
 /** Makes the partitions of the months to come, and removes what is past its time, a bounded part at a time. */
 export async function keepHouse(database: Database): Promise<void> {
-  await database.worker((tx) =>
-    sql(
-      tx,
-      `select ensure_month_partition('message', month), ensure_month_partition('message_body', month),
-              ensure_month_partition('message_step', month)
-         from generate_series(now(), now() + interval '2 months', interval '1 month') as month`,
-    ),
-  );
+  await database.worker(ensureMonths);
   await removeAll(database, removeQuotaEntries);
   await removeAll(database, removeRequestIds);
   await removeAll(database, (tx) => removeAccountHours(tx, ROWS_PER_ROUND_MAX));

@@ -1,0 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Running } from '@herald/service';
+import { dropMonths, type DropDeps } from './drop-months';
+import { keepHouse } from './housekeeping';
+
+const EVERY_MS = 60_000;
+
+/**
+ * Keeps the schema in order, once a minute: the months to come, what is past its time, and months that are kept no longer.
+ * Any number of instances may do so. Dropping a month takes as long as counting it and is a loop of its own, so that
+ * nothing waits for it; a stop waits for what is under way.
+ */
+export function startUpkeep(deps: DropDeps & { onError(error: unknown): void }): Running {
+  const stopping = new AbortController();
+  const repeat = async (work: () => Promise<void>) => {
+    while (!stopping.signal.aborted) {
+      await work().catch(deps.onError);
+      await pause(EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const loops = [repeat(() => keepHouse(deps.database)), repeat(() => dropMonths(deps))];
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
