@@ -1,0 +1,179 @@
+import './start';
+import { preparedStatements } from '@herald/postgres';
+import { newId } from '@herald/service';
+import { sized } from '@herald/testing';
+import { addHistory } from '../test/history';
+import { ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../test/ledger';
+import { planOf, type Executed, type Explained } from '../test/plan-of';
+
+/** A past of a year, and ten times as much. */
+const MESSAGES = sized(10_000_000, 400_000);
+const DAY_MS = 24 * 3_600_000;
+/** What made 28,000 messages a second took six minutes for ten million. */
+const MAKING_MS = 40 * 60_000;
+/** Of fewer rows than this, reading all may cost less than an index does. */
+const MANY_ROWS = 20_000;
+/** Trees grow by a level. */
+const GROWTH_MAX = 1.3;
+const MORE_PAGES = 12;
+/**
+ * What a hundred messages cost by indexes alone. Over a small past a plan that reads more at once may be cheaper still, and
+ * give way to the indexes as the past grows; over ten million this is not allowed for.
+ */
+const PAGES_BY_INDEX = 100 * 12;
+
+interface Asked {
+  as: 'app' | 'worker';
+  params: readonly unknown[];
+}
+
+describe('plans of the hot statements', () => {
+  let ledger: TestLedger;
+  let epoch: string;
+  let open: StoredRequest;
+  let sent: StoredRequest;
+  const plans = { less: new Map<string, Executed>(), more: new Map<string, Executed>() };
+
+  beforeAll(async () => {
+    ledger = await testLedger();
+    epoch = await ledger.lease();
+    await grow('a', MESSAGES / 10);
+    plans.less = await explainAll();
+    await grow('b', MESSAGES - MESSAGES / 10);
+    plans.more = await explainAll();
+  }, MAKING_MS);
+  afterAll(() => ledger.close());
+
+  /** Adds to the past, and begins two requests of now: one that waits to be sent and one that is being sent. */
+  async function grow(seed: string, messages: number): Promise<void> {
+    const [from, to] = [new Date(Date.now() - 365 * DAY_MS), new Date(Date.now() - DAY_MS)];
+    await addHistory(ledger, { org: ORG, messages, from, to, seed });
+    await ledger.asOwner(
+      `insert into quota_entry (org_id, seq, accepted_at)
+       select $1, coalesce((select max(seq) from quota_entry), 0) + n, now() from generate_series(1, $2::int) as n`,
+      [ORG, messages / 100],
+    );
+    open = await ledger.accept({ org: ORG, messages: 100 });
+    sent = await ledger.accept({ org: ORG, messages: 100 });
+    await ledger.claim(sent, epoch);
+    await analyzeAsAutovacuum();
+  }
+
+  /** Autovacuum analyses partitions and never the table that is partitioned; the newest month it has not come to yet. */
+  async function analyzeAsAutovacuum(): Promise<void> {
+    const tables = await ledger.asOwner<{ name: string }>(
+      `select relname as name from pg_class where relkind = 'r' and relnamespace = 'dispatch'::regnamespace order by 1`,
+    );
+    const thisMonth = new Date().toISOString().slice(0, 7).replace('-', '_');
+    for (const { name } of tables) {
+      if (!name.endsWith(thisMonth)) await ledger.asOwner(`analyze ${name}`);
+    }
+  }
+
+  async function explainAll(): Promise<Map<string, Executed>> {
+    const explained = new Map<string, Executed>();
+    for (const statement of statements()) {
+      for (const kind of ['generic', 'custom'] as const)
+        explained.set(`${statement.name}, ${kind}`, await planOf(ledger, statement, kind));
+    }
+    return explained;
+  }
+
+  async function rowsOf(table: string): Promise<number> {
+    const [row] = await ledger.asOwner<{ rows: number }>(`select count(*)::int as rows from ${table}`);
+    return row?.rows ?? 0;
+  }
+
+  function statements(): Explained[] {
+    const asked = askedOf({ open, sent, epoch });
+    return [...preparedStatements()].flatMap(([name, text]) => {
+      const how = asked[name];
+      return how ? [{ name, text, org: ORG, ...how }] : [];
+    });
+  }
+
+  it('asks for the plan of every statement that is made ready by name, and of no other', () => {
+    expect(Object.keys(askedOf({ open, sent, epoch })).sort()).toEqual([...preparedStatements().keys()].sort());
+  });
+
+  it('reads no table of many rows from end to end', async () => {
+    const scans = [...plans.more].flatMap(([name, { scanned }]) => scanned.map((table) => ({ name, table })));
+    const rows = new Map<string, number>();
+    for (const table of new Set(scans.map((scan) => scan.table))) rows.set(table, await rowsOf(table));
+    expect(scans.filter(({ table }) => (rows.get(table) ?? 0) > MANY_ROWS)).toEqual([]);
+  });
+
+  it('looks into the month or two that the messages are in, of more than a dozen', () => {
+    const wide = [...plans.more].filter(([, { partitions }]) => monthsIn(partitions) > 2);
+    expect(wide).toEqual([]);
+  });
+
+  it('costs as much over ten times the past', () => {
+    const dearer = [...plans.more].flatMap(([name, { buffers }]) => {
+      const before = plans.less.get(name)?.buffers ?? 0;
+      const most = Math.max(before * GROWTH_MAX + MORE_PAGES, sized(0, PAGES_BY_INDEX));
+      return buffers > most ? [{ name, before, after: buffers }] : [];
+    });
+    expect(dearer).toEqual([]);
+  });
+});
+
+function monthsIn(partitions: readonly string[]): number {
+  return new Set(partitions.map((name) => name.slice(-'0000_00'.length))).size;
+}
+
+/** Who runs each statement, and with what it would run at this moment. */
+function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string }): Readonly<Record<string, Asked>> {
+  const { open, sent, epoch } = now;
+  const ids = sent.messageIds;
+  const [first, last] = [ids[0], ids.at(-1)];
+  const orgs = ids.map(() => ORG);
+  const accounts = ids.map(() => sent.channelAccountId);
+  const providerIds = ids.map((id) => `SM${id.replaceAll('-', '')}`);
+  const fresh = ids.map(() => newId());
+  const each = <T>(value: T) => ids.map(() => value);
+  const time = new Date();
+  const app = (...params: unknown[]): Asked => ({ as: 'app', params });
+  const worker = (...params: unknown[]): Asked => ({ as: 'worker', params });
+  return {
+    herald_set_org: app(ORG),
+    outbox_insert: app([newId()], ['t'], ['k'], [1], ['y'], [time], null, [Buffer.from('p')]),
+    outbox_claim: worker(60, 500),
+    idempotency_find: app(ORG, 'spec', 'SendOutboundMessages', newId()),
+    audit_append: app('USER', 'spec', 'SendOutboundMessages', 'outbound_request', open.id, newId(), null, '{}', null),
+    message_lock: worker(orgs, ids, first, last),
+    message_write_standing: worker(
+      ...[orgs, ids, each(20), each(0), each(null), each(null), providerIds],
+      ...[first, last],
+    ),
+    provider_ref_put_id: worker(orgs, accounts, providerIds, ids, each(1)),
+    provider_ref_put_word: worker(orgs, accounts, providerIds, each(20), each(null)),
+    lease_hold: worker(SHARD, epoch),
+    batch_lock_overdue: worker(ORG, open.batchId),
+    batch_lock: worker(ORG, [open.batchId]),
+    sender_lock: worker(ORG, open.channelId),
+    claim_read: worker(ORG, [open.batchId], [0], [open.messageIds[0]], [open.messageIds.at(-1)], 100, 100),
+    batch_claim: worker(ORG, [open.batchId], [50]),
+    slice_insert: worker(ORG, open.channelId, 1, SHARD, epoch, 5, [open.batchId], [1], [50]),
+    batch_follow: worker(ORG, sent.batchId, newId(), 1, 100, first, last),
+    message_move: worker(ORG, open.batchId, false, ids, each('THROTTLED')),
+    batch_sweep: worker([SHARD], 200, 5_000),
+    batch_lane_page: worker(SHARD, ORG, open.channelId, 0, 200),
+    quota_take_number: app(ORG),
+    quota_add_entry: app(ORG, 1_000_000_000, time, 30_000),
+    quota_when_next: app(ORG, 30_000),
+    outbound_request_insert: app(
+      ...[ORG, newId(), newId(), 'spec', newId(), newId(), 1, open.channelId, open.channelAccountId],
+      ...['SMS', false, 'AT_MOST_ONCE', 'TRANSACTIONAL', 100, 0, '{}', time, time],
+    ),
+    batch_insert: app(
+      ...[ORG, newId(), SHARD, open.channelId, open.channelAccountId, 0, 'AT_MOST_ONCE', time, time],
+      ...[100, fresh[0], fresh.at(-1), null, time],
+    ),
+    message_insert: app(
+      ...[ORG, open.id, open.batchId, time],
+      ...[fresh, ids.map((_, index) => index), each(null), each('en'), each(1)],
+    ),
+    message_body_insert: app(ORG, fresh, each('+14255550100'), each('text')),
+  };
+}
