@@ -36,7 +36,6 @@ describe('plans of the hot statements', () => {
 
   beforeAll(async () => {
     ledger = await testLedger();
-    epoch = await ledger.lease();
     await grow('a', MESSAGES / 10);
     plans.less = await explainAll();
     await grow('b', MESSAGES - MESSAGES / 10);
@@ -55,6 +54,7 @@ describe('plans of the hot statements', () => {
     );
     open = await ledger.accept({ org: ORG, messages: 100 });
     sent = await ledger.accept({ org: ORG, messages: 100 });
+    epoch = await ledger.lease();
     await ledger.claim(sent, epoch);
     await analyzeAsAutovacuum();
   }

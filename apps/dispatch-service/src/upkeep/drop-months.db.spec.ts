@@ -1,4 +1,5 @@
 import { newId } from '@herald/service';
+import { eventually } from '@herald/testing';
 import { addHistory } from '../../test/history';
 import { testLedger, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
@@ -118,6 +119,45 @@ describe('dropMonths', () => {
     expect(await rowsOf('message')).toBe(100);
     expect(await rowsOf('ledger_day')).toBe(0);
     expect((await checkLedger(ledger.database, org, undefined)).conserved).toBe(false);
+  });
+
+  it('leaves all rows, and no counts, when it dies in the midst of dropping', async () => {
+    const org = newId();
+    await addHistory(ledger, { org, messages: 300, from: ago(500), to: ago(499) });
+    const before = await checkLedger(ledger.database, org, undefined);
+    // Somebody reads, so that the drop waits with everything else done.
+    await ledger.asOwner('begin');
+    await ledger.asOwner('lock table message in access share mode');
+    const dropping = expect(drop({ messageDays: 400, bodyDays: 3_660 })).rejects.toThrow();
+    await eventually(async () => {
+      await ledger.asOwner('select pg_stat_clear_snapshot()');
+      const killed = await ledger.asOwner(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and query like '%drop_month_partition%' and pid <> pg_backend_pid()`,
+      );
+      expect(killed).toHaveLength(1);
+    });
+    await dropping;
+    await ledger.asOwner('rollback');
+    const after = await checkLedger(ledger.database, org, undefined);
+    expect(after).toEqual({ ...before, snapshotTime: after.snapshotTime });
+    expect(await rowsOf('message')).toBe(300);
+    expect(await rowsOf('ledger_day')).toBe(0);
+    await drop();
+    expect((await checkLedger(ledger.database, org, undefined)).counts).toEqual(before.counts);
+    expect(await rowsOf('message')).toBe(0);
+  });
+
+  it('accepts, though nobody made months for a long time', async () => {
+    await ledger.asOwner(
+      `do $$ declare name text; begin
+         for name in select relname from pg_class where relispartition and relkind = 'r' loop
+           execute 'drop table ' || name;
+         end loop; end $$`,
+    );
+    const request = await ledger.accept({ messages: 3 });
+    expect(await ledger.states(request)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+    expect(await monthsOf('message_body')).toBe(3);
   });
 
   it('the check finds a day whose counts were changed after its messages went', async () => {

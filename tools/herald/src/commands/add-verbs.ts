@@ -10,11 +10,12 @@ import { ACCOUNT, CHANNEL } from './verbs/accounts';
 import { AUDIT } from './verbs/audit';
 import { CONFIGURATION, ORGANISATION } from './verbs/configurations';
 import { LEDGER, MESSAGE, QUOTA, REQUEST } from './verbs/ledger';
+import { REPORT } from './verbs/report';
 import { TEMPLATE } from './verbs/templates';
 import type { Noun, Options, Verb } from './verbs/verb';
 
 /** What is one call to one service, in the order in which a new organisation needs it. */
-const NOUNS = [ORGANISATION, ACCOUNT, CHANNEL, TEMPLATE, CONFIGURATION, REQUEST, MESSAGE, QUOTA, LEDGER, AUDIT];
+const NOUNS = [ORGANISATION, ACCOUNT, CHANNEL, TEMPLATE, CONFIGURATION, REQUEST, MESSAGE, QUOTA, REPORT, LEDGER, AUDIT];
 
 /** What most commands need. */
 const SCOPE_DEFAULT = 'configure,send,read';
@@ -55,7 +56,7 @@ export function addVerbs(root: Command, context: CommandContext): void {
 
 function addVerb(
   noun: Command,
-  { verb, text, takesId, options = {}, run, scope }: Verb & { scope: Noun['scope'] | undefined },
+  { verb, text, takesId, options = {}, run, scope, ...shown }: Verb & { scope: Noun['scope'] | undefined },
   context: CommandContext,
 ): void {
   const command = noun.command(takesId === true ? `${verb} <id>` : verb).description(text);
@@ -73,7 +74,7 @@ function addVerb(
       const connection = await connect(given.home, context.environment, user);
       try {
         const answer = await run(connection, asWritten(options, given), id);
-        process.stdout.write(`${given.json === true ? JSON.stringify(answer) : show(answer)}\n`);
+        process.stdout.write(`${given.json === true ? JSON.stringify(answer) : (shown.show ?? show)(answer)}\n`);
         if (isBroken(answer)) process.exitCode = 1;
       } finally {
         connection.close();

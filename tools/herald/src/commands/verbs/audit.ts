@@ -5,12 +5,10 @@ import { TemplateServiceService } from '@herald/contracts/template';
 import { AdviceError } from '../../advice-error';
 import { AUDITED_SERVICES, type AuditedService, type Connection } from '../../client/connect';
 import { patiently } from '../../client/send-contacts';
-import { choiceOf, fileText, numberOf, type Noun, type Options } from './verb';
+import { choiceOf, fileText, numberOf, READS_ALL_MS, timeOf, type Noun, type Options } from './verb';
 
 const LIMIT_DEFAULT = 50;
 const PAGE_SIZE_MAX = 200;
-/** A check reads a whole log; servers allow no call more. */
-const CHECK_MS = 10 * 60_000;
 const DEFINITIONS = {
   template: TemplateServiceService,
   configuration: ConfigurationServiceService,
@@ -54,7 +52,7 @@ export const AUDIT: Noun = {
         const checks: Partial<Record<AuditedService, CheckAuditLogResponse>> = {};
         for (const { service } of logsOf(options)) {
           checks[service] = await patiently(() =>
-            audit[service].checkAuditLog({ expectedHead: expected[service] }, { deadlineMs: CHECK_MS }),
+            audit[service].checkAuditLog({ expectedHead: expected[service] }, { deadlineMs: READS_ALL_MS }),
           );
         }
         return { intact: Object.values(checks).every(({ intact }) => intact), ...checks };
@@ -100,13 +98,6 @@ function logsOf(options: Options): { service: AuditedService; rpc: string }[] {
 
 function filterOf(options: Options): Omit<Filter, 'rpc'> {
   return { subjectId: options.subject ?? '', startTime: timeOf(options.from), endTime: timeOf(options.to) };
-}
-
-function timeOf(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new AdviceError(`"${text.slice(0, 40)}" is no time. Write it as 2026-11-24T12:00:00Z.`);
 }
 
 /** The heads in the answer of an earlier check. */

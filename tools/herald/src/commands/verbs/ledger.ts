@@ -1,7 +1,7 @@
 import { MessageState } from '@herald/contracts/dispatch';
 import { AdviceError } from '../../advice-error';
 import { patiently } from '../../client/send-contacts';
-import { PAGE, pageOf, type Noun } from './verb';
+import { PAGE, pageOf, READS_ALL_MS, type Noun } from './verb';
 
 /** What can be asked about requests. */
 export const REQUEST: Noun = {
@@ -78,7 +78,12 @@ export const LEDGER: Noun = {
       text: 'prove that every contact is accounted for',
       options: { request: 'only for a request' },
       run: ({ dispatch }, options) =>
-        patiently(() => dispatch.checkLedger({ outboundRequestId: options.request ?? '', flowRunId: '' })),
+        patiently(() =>
+          dispatch.checkLedger(
+            { outboundRequestId: options.request ?? '', flowRunId: '' },
+            { deadlineMs: READS_ALL_MS },
+          ),
+        ),
     },
   ],
 };

@@ -24,6 +24,8 @@ export interface Verb {
   /** Option name and what it is for; required ones end with `!`. */
   options?: Readonly<Record<string, string>>;
   run(connection: Connection, options: Options, id: string): Promise<unknown>;
+  /** How a person is shown the answer, where a list of fields does not do. */
+  show?(answer: unknown): string;
 }
 
 /** The options of every list. */
@@ -40,6 +42,9 @@ export const pageOf = (options: Options) => ({
 
 /** The id that makes a repeat harmless; a new one where none was given. */
 export const requestIdOf = (options: Options) => options['request-id'] ?? randomUUID();
+
+/** What reads a whole log or ledger may take; servers allow no call more. */
+export const READS_ALL_MS = 10 * 60_000;
 
 /** The option of every verb that creates. */
 export const REQUEST_ID = { 'request-id': 'a UUID that makes a repeat of the command harmless' };
@@ -77,4 +82,12 @@ export function choiceOf<Choice extends string>(
   const choice = choices.find((known) => known === text.toLowerCase());
   if (choice !== undefined) return choice;
   throw new AdviceError(`"${text.slice(0, 40)}" is none of ${choices.join(', ')}.`);
+}
+
+/** Reads a time; undefined where none was given. */
+export function timeOf(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new AdviceError(`"${text.slice(0, 40)}" is no time. Write it as 2026-11-24T12:00:00Z.`);
 }
