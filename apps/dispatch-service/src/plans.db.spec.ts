@@ -13,8 +13,8 @@ const DAY_MS = 24 * 3_600_000;
 const MAKING_MS = 40 * 60_000;
 /** Of fewer rows than this, reading all may cost less than an index does. */
 const MANY_ROWS = 20_000;
-/** Trees grow by a level. */
-const GROWTH_MAX = 1.3;
+/** Trees grow by a level, from three to four at most. */
+const GROWTH_MAX = 1.4;
 const MORE_PAGES = 12;
 /**
  * What a hundred messages cost by indexes alone. Over a small past a plan that reads more at once may be cheaper still, and
@@ -104,19 +104,33 @@ describe('plans of the hot statements', () => {
   });
 
   it('looks into the month or two that the messages are in, of more than a dozen', () => {
-    const wide = [...plans.more].filter(([, { partitions }]) => monthsIn(partitions) > 2);
+    const wide = [...plans.more].filter(
+      ([name, { partitions }]) => monthsIn(partitions) > 2 && !BY_MESSAGE.has(name.split(',')[0] ?? ''),
+    );
     expect(wide).toEqual([]);
   });
 
   it('costs as much over ten times the past', () => {
     const dearer = [...plans.more].flatMap(([name, { buffers }]) => {
       const before = plans.less.get(name)?.buffers ?? 0;
-      const most = Math.max(before * GROWTH_MAX + MORE_PAGES, sized(0, PAGES_BY_INDEX));
+      const months = BY_MESSAGE.has(name.split(',')[0] ?? '') ? 14 : 1;
+      const most = Math.max(before * GROWTH_MAX + MORE_PAGES, sized(0, PAGES_BY_INDEX * months));
       return buffers > most ? [{ name, before, after: buffers }] : [];
     });
     expect(dearer).toEqual([]);
   });
 });
+
+/**
+ * They ask for the steps of a message whenever they were: a step may be months younger than its message. None of them
+ * is part of a send.
+ */
+const BY_MESSAGE = new Set([
+  'message_step_contradict',
+  'message_first_failure',
+  'message_unknown_attempts',
+  'message_twins',
+]);
 
 function monthsIn(partitions: readonly string[]): number {
   return new Set(partitions.map((name) => name.slice(-'0000_00'.length))).size;
@@ -133,6 +147,10 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
   const fresh = ids.map(() => newId());
   const each = <T>(value: T) => ids.map(() => value);
   const time = new Date();
+  const steps = [
+    ...[orgs, ids, ids.map(() => newId()), each(1), each('FAILED'), each(60), each(null), each('30003'), each(null)],
+    ...[each('CALLBACK'), each(null), each(null)],
+  ];
   const app = (...params: unknown[]): Asked => ({ as: 'app', params });
   const worker = (...params: unknown[]): Asked => ({ as: 'worker', params });
   return {
@@ -144,8 +162,23 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     message_lock: worker(orgs, ids, first, last),
     message_write_standing: worker(
       ...[orgs, ids, each(20), each(0), each(null), each(null), providerIds],
-      ...[first, last],
+      ...[ids.map(() => newId()), each('SENT'), each('SEND'), first, last],
     ),
+    message_step_insert: worker(...steps),
+    message_step_contradict: worker(...steps),
+    message_first_failure: worker(orgs, ids, each(sent.batchId), 900),
+    message_unknown_attempts: worker(orgs, ids),
+    message_twins: worker(orgs, ids, each('+14255550100'), each('text'), new Date(time.getTime() - 3_600_000)),
+    message_standing: worker([ORG], [sent.batchId], [first], [last]),
+    provider_ref_owners: worker(orgs, accounts, providerIds),
+    batch_check_now: worker([ORG], [sent.batchId]),
+    batch_check_take: worker([SHARD], 100),
+    batch_check_lock: worker([ORG], [sent.batchId]),
+    batch_check_set: worker([ORG], [sent.batchId], [time], [time]),
+    account_lock: worker(ORG, sent.channelAccountId),
+    account_pay: worker(ORG, sent.channelAccountId, 1, 1),
+    account_day: worker(ORG, sent.channelAccountId),
+    account_hour_add: worker(ORG, sent.channelAccountId, 100),
     provider_ref_put_id: worker(orgs, accounts, providerIds, ids, each(1)),
     provider_ref_put_word: worker(orgs, accounts, providerIds, each(20), each(null)),
     lease_hold: worker(SHARD, epoch),
@@ -154,7 +187,7 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     sender_lock: worker(ORG, open.channelId),
     claim_read: worker(ORG, [open.batchId], [0], [open.messageIds[0]], [open.messageIds.at(-1)], 100, 100),
     batch_claim: worker(ORG, [open.batchId], [50]),
-    slice_insert: worker(ORG, open.channelId, 1, SHARD, epoch, 5, [open.batchId], [1], [50]),
+    slice_insert: worker(ORG, open.channelId, 0, 1, SHARD, epoch, 5, [open.batchId], [1], [50]),
     batch_follow: worker(ORG, sent.batchId, newId(), 1, 100, first, last),
     message_move: worker(ORG, open.batchId, false, ids, each('THROTTLED')),
     batch_sweep: worker([SHARD], 200, 5_000),

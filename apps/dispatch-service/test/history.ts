@@ -24,8 +24,10 @@ export interface History {
 export async function addHistory(test: Pick<TestDatabase, 'asOwner'>, history: History): Promise<void> {
   const { org, messages, from, to, seed = 'a' } = history;
   await test.asOwner(
-    `select ensure_month_partition('message', month), ensure_month_partition('message_body', month)
-       from generate_series(date_trunc('month', $1::timestamptz), $2::timestamptz, interval '1 month') as month`,
+    `select ensure_month_partition(c.relname, month)
+       from pg_class c
+      cross join generate_series(date_trunc('month', $1::timestamptz), $2::timestamptz, interval '1 month') as month
+      where c.relkind = 'p' and c.relnamespace = 'dispatch'::regnamespace`,
     [from, to],
   );
   await test.asOwner(`create or replace function pg_temp.id_at(at timestamptz, place int, name text) returns uuid
@@ -80,4 +82,11 @@ const FILL = [
   `insert into provider_ref (org_id, channel_account_id, provider_id, message_id, attempt, rank, created_at)
    select $1, account, 'SM' || md5(name || '/' || place), pg_temp.id_at(at, place, name), 1, 80, at
      from made cross join generate_series(1, 94) as place`,
+  `insert into message_step
+     (org_id, message_id, id, attempt, at, state, rank, reason, provider_code, provider_id, source)
+   select $1, pg_temp.id_at(at, place, name), pg_temp.id_at(at, 200 + place, name), 1, at,
+          case when place <= 94 then 'SENT' else 'FAILED' end, case when place <= 94 then 20 else 60 end,
+          case when place > 94 then 'ADDRESS_UNREACHABLE' end, case when place > 94 then '30003' end,
+          case when place <= 94 then 'SM' || md5(name || '/' || place) end, 'SEND'
+     from made cross join generate_series(1, 99) as place`,
 ];

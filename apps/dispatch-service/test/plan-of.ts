@@ -1,4 +1,3 @@
-/* eslint-disable herald/sql-text -- EXPLAIN takes no parameters: what is explained has its values written out */
 import type { TestDatabase } from '@herald/testing';
 
 /** A statement whose plan is asked for: who runs it, and with what. */

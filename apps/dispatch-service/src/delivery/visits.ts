@@ -62,6 +62,7 @@ export function readStanding(tx: Tx, batches: readonly DueBatch[]): Promise<Stan
   ]);
 }
 
+// offset 0 keeps the bounds of the ids with their batch: joined in another order they bound no partition.
 const standing = sql.prepared<StandingMessage>(
   'message_standing',
   `select m.*, body.to_address as "toAddress", body.body
@@ -73,7 +74,8 @@ const standing = sql.prepared<StandingMessage>(
             from message m
            where m.org_id = due.org_id and m.batch_id = due.id and m.position <= batch.claimed_to
              and m.id between due.first_id and due.last_id and m.best = 0 and m.expired_at is null
-             and (m.rank is null or m.rank = 1 or m.rank between 10 and 40)) as m
+             and (m.rank is null or m.rank = 1 or m.rank between 10 and 40)
+         offset 0) as m
      left join message_body body
        on m.rank = 1 and body.org_id = due.org_id and body.id = m.id and body.id between due.first_id and due.last_id`,
 );

@@ -1,8 +1,8 @@
-import {
+import type {
   MessageState,
-  type DeliveryReportRow,
-  type GetDeliveryReportRequest,
-  type GetDeliveryReportResponse,
+  DeliveryReportRow,
+  GetDeliveryReportRequest,
+  GetDeliveryReportResponse,
 } from '@herald/contracts/dispatch';
 import { invalidFields, type FieldViolation } from '@herald/errors';
 import { giveTime, type Database } from '@herald/postgres';

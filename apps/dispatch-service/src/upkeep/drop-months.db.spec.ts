@@ -102,8 +102,8 @@ describe('dropMonths', () => {
     expect((await checkLedger(ledger.database, org, undefined)).discrepancies).toEqual([]);
     const keep = Math.floor((Date.now() - end.getTime()) / DAY_MS);
     await drop({ messageDays: keep, bodyDays: keep });
-    expect(dropped).toEqual(['message_body', 'message']);
-    for (const table of ['outbound_request', 'message', 'message_body', 'batch', 'provider_ref'])
+    expect(dropped).toEqual(MONTHLY_TABLES.map(({ table }) => table));
+    for (const table of ['outbound_request', 'message', 'message_body', 'message_step', 'batch', 'provider_ref'])
       expect([table, await rowsOf(table)]).toEqual([table, 0]);
     expect(await checkLedger(ledger.database, org, undefined)).toMatchObject({
       conserved: true,

@@ -1,6 +1,9 @@
 import type { MonthPartition } from '@herald/postgres';
 
-/** For how many days after its month what a request left is kept; at least 45, because a message may wait 35 days and is valid for 7 more. */
+/**
+ * For how many days after its month what a request left is kept; at least 45, because a message may wait 35 days and is
+ * valid for 7 more.
+ */
 export interface Retention {
   /** Requests, messages and what is known of each. */
   messageDays: number;

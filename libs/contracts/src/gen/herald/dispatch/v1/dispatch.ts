@@ -323,11 +323,11 @@ export interface Message {
   channelId: string;
   /** The kind of channel. */
   channelType: ChannelType;
-  /** The customer's address; empty if the message was skipped. */
+  /** The customer's address; empty if the message was skipped, or if it is no longer kept. */
   toAddress: string;
   /** The language of its text. */
   language: string;
-  /** Its text; empty if the message was skipped. */
+  /** Its text; empty if the message was skipped, or if it is no longer kept. */
   body: string;
   /** How many SMS segments it takes. */
   segments: number;
