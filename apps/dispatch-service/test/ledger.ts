@@ -2,7 +2,7 @@ import { partitionOf } from '@herald/bus';
 import { newId } from '@herald/service';
 import type { Tx } from '@herald/postgres';
 import { testDatabase, type TestDatabase } from '@herald/testing';
-import { insertBatch, insertRequest, insertSkipped, type NewRequest } from '../src/accept/store';
+import { insertBatch, insertRequest, insertSkipped, type NewBatch, type NewRequest } from '../src/accept/store';
 import type { EventDeps } from '../src/events';
 import { migrations } from '../src/migrations';
 import { claim, type ClaimedSlice, type ClaimRequest } from '../src/send/claim';
@@ -36,6 +36,9 @@ export interface RequestChoice {
   /** The shard that is wanted for its batch. */
   wantedShard?: number;
   deliveryGuarantee?: 'AT_MOST_ONCE' | 'AT_LEAST_ONCE';
+  priority?: number;
+  /** Its batch's place in a conversation. */
+  sequence?: NonNullable<NewBatch['sequence']>;
 }
 
 /** A request in the ledger, and the ids that belong to it. */
@@ -102,8 +105,8 @@ export async function testLedger(): Promise<TestLedger> {
     },
     clear: async () => {
       await test.asOwner(
-        `truncate outbound_request, batch, slice, message, message_body, message_step, provider_ref, sender, account_pace, account_hour,
-           outbox, idempotency`,
+        `truncate outbound_request, batch, slice, message, message_body, message_step, provider_ref, sender, account_pace,
+           account_hour, outbox, idempotency, hold`,
       );
     },
   };
@@ -149,7 +152,8 @@ async function accept(test: TestDatabase, choice: RequestChoice): Promise<Stored
     ...{ ...base, kind: 'skipped' as const, index: messages + index, messageId: newId(), reason: 'OPTED_OUT' as const },
   }));
   const shards = { wantedShard, orgShard: SHARD };
-  const batch = { id: newId(), ...shards, priority: 0, readyAt: choice.readyAt ?? now, traceparent: undefined };
+  const { priority = 0, readyAt = now, sequence } = choice;
+  const batch = { id: newId(), ...shards, priority, readyAt, traceparent: undefined, ...(sequence && { sequence }) };
   await test.database.transaction(org, async (tx: Tx) => {
     await insertRequest(tx, request);
     await insertSkipped(tx, request, withheld);

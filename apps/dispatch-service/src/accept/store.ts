@@ -3,14 +3,18 @@ import type { AcceptedContact, SkippedContact } from './plan-contacts';
 import { settleShard } from './sender-shard';
 
 /** A request as it is stored: what was asked, what it was pinned to, and how many of its contacts were refused. */
-export interface NewRequest {
+export interface NewRequest extends NewReply {
+  configurationId: string;
+  templateId: string;
+  templateVersion: number;
+}
+
+/** An agent's reply as it is stored: a request with one contact, sent with no configuration and from no template. */
+export interface NewReply {
   org: string;
   id: string;
   requestId: string;
   caller: string;
-  configurationId: string;
-  templateId: string;
-  templateVersion: number;
   channelId: string;
   channelAccountId: string;
   channelType: string;
@@ -24,16 +28,16 @@ export interface NewRequest {
 }
 
 /** Stores the request's row. */
-export async function insertRequest(tx: Tx, request: NewRequest): Promise<void> {
+export async function insertRequest(tx: Tx, request: NewReply & Partial<NewRequest>): Promise<void> {
   const refused = Object.values(request.refusedByReason).reduce((sum, count) => sum + count, 0);
   await insertRequestStatement(tx, [
     request.org,
     request.id,
     request.requestId,
     request.caller,
-    request.configurationId,
-    request.templateId,
-    request.templateVersion,
+    request.configurationId ?? null,
+    request.templateId ?? null,
+    request.templateVersion ?? null,
     request.channelId,
     request.channelAccountId,
     request.channelType,
@@ -65,7 +69,20 @@ export interface NewBatch {
   priority: number;
   readyAt: Date;
   traceparent: string | undefined;
+  /** Batches with one key are sent one at a time, in the order of these times. */
+  sequence?: { key: string; at: Date };
 }
+
+/** Stands where a batch has no configuration; the migration says why it is not null. */
+const NO_CONFIGURATION = '00000000-0000-0000-0000-000000000000';
+
+/** What of a contact becomes a message; a reply has no language, since nobody chose one. */
+export type NewMessage = Pick<
+  AcceptedContact,
+  'messageId' | 'index' | 'clientReference' | 'segments' | 'address' | 'body'
+> & {
+  language: string | null;
+};
 
 // On the sender's shard, which stays what it is until the transaction ends, if that is the one that is wanted or has
 // batches of the sender that are open; nowhere, where the shard is to be settled first.
@@ -73,8 +90,9 @@ const insertBatchStatement = sql.prepared<{ shard: number }>(
   'batch_insert',
   `insert into batch
      (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
-      size, first_id, last_id, traceparent, created_at)
-   select $1, $2, place.shard, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+      size, first_id, last_id, traceparent, created_at, outbound_request_id, configuration_id, sequence_key, sequence_at)
+   select $1, $2, place.shard, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+          $15, $16, $17, $18
      from (select shard from sender where org_id = $1 and channel_id = $4 for key share) as place
     where place.shard = $3
        or exists (
@@ -107,9 +125,9 @@ const insertBodiesStatement = sql.prepared(
  */
 export async function insertBatch(
   tx: Tx,
-  request: NewRequest,
+  request: NewReply & Partial<NewRequest>,
   batch: NewBatch,
-  contacts: readonly AcceptedContact[],
+  contacts: readonly NewMessage[],
 ): Promise<number> {
   const ids = contacts.map((contact) => contact.messageId);
   const shard = await placeBatch(tx, request, batch, ids);
@@ -133,13 +151,19 @@ export async function insertBatch(
   return shard;
 }
 
-async function placeBatch(tx: Tx, request: NewRequest, batch: NewBatch, ids: readonly string[]): Promise<number> {
+async function placeBatch(
+  tx: Tx,
+  request: NewReply & Partial<NewRequest>,
+  batch: NewBatch,
+  ids: readonly string[],
+): Promise<number> {
   const { org, channelId } = request;
   const insertOn = (shard: number) =>
     insertBatchStatement(tx, [
       ...[org, batch.id, shard, channelId, request.channelAccountId, batch.priority, request.deliveryGuarantee],
       ...[batch.readyAt, request.expiresAt, ids.length, ids[0], ids[ids.length - 1], batch.traceparent ?? null],
-      request.createdAt,
+      ...[request.createdAt, request.id, request.configurationId ?? NO_CONFIGURATION],
+      ...[batch.sequence?.key ?? null, batch.sequence?.at ?? null],
     ]);
   const placed = maybe(await insertOn(batch.wantedShard));
   if (placed) return placed.shard;

@@ -177,6 +177,7 @@ const selectAttempts = sql.prepared<{ id: string; attempts: number }>(
 );
 
 function mayTryAgain({ batch }: Judged, unknownAttempts: number): boolean {
+  if (batch.isCancelled) return false;
   const leftMs = batch.expiresAt.getTime() - batch.takenAt.getTime();
   return (
     batch.deliveryGuarantee === 'AT_LEAST_ONCE' && unknownAttempts < UNKNOWN_ATTEMPTS_MAX && leftMs > ATTEMPT_NEEDS_MS

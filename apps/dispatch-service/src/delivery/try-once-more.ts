@@ -49,13 +49,13 @@ function columnsOf(turns: readonly NewTurn[]): unknown[] {
   ];
 }
 
-/** The messages among these that are valid for long enough and were not given this chance before. */
+/** The messages among these that are valid for long enough, not cancelled, and were not given this chance before. */
 const selectFirst = sql.prepared<{ id: string }>(
   'message_first_failure',
   `select failed.id
      from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as failed (org_id, id, batch_id)
      join batch on batch.org_id = failed.org_id and batch.id = failed.batch_id
-    where batch.expires_at > ledger_now() + make_interval(secs => $4)
+    where batch.expires_at > ledger_now() + make_interval(secs => $4) and batch.cancelled_at is null
       and not exists (
             select 1 from message_step step
              where step.org_id = failed.org_id and step.message_id = failed.id and step.reason = 'FAILURE_MAY_PASS')`,

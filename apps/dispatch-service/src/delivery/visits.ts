@@ -14,6 +14,8 @@ export interface DueBatch {
   /** No attempt of it left before this time. */
   readyAt: Date;
   expiresAt: Date;
+  /** Its request was cancelled: nothing of it gets another attempt. */
+  isCancelled: boolean;
   checkedAt: Date | null;
   firstId: string;
   lastId: string;
@@ -48,8 +50,8 @@ export const takeDue = sql.prepared<DueBatch>(
     where batch.org_id = taken.org_id and batch.id = taken.id
    returning batch.org_id as org, batch.id, channel_id as "channelId", channel_account_id as "channelAccountId",
              delivery_guarantee as "deliveryGuarantee", greatest(ready_at, created_at) as "readyAt",
-             expires_at as "expiresAt", checked_at as "checkedAt", first_id as "firstId", last_id as "lastId",
-             ledger_now() as "takenAt"`,
+             expires_at as "expiresAt", cancelled_at is not null as "isCancelled", checked_at as "checkedAt",
+             first_id as "firstId", last_id as "lastId", ledger_now() as "takenAt"`,
 );
 
 /** The messages of batches that are being sent, unknown, or sent and not yet heard of. */

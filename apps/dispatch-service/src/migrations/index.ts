@@ -1,6 +1,7 @@
 import type { Migration } from '@herald/postgres';
 import { ledger } from './0001-ledger';
 import { audit } from './0002-audit';
+import { control } from './0003-control';
 import { outcomes } from './0004-outcomes';
 import { breakers } from './0005-breakers';
 import { reports } from './0006-reports';
@@ -8,4 +9,13 @@ import { queue } from './0008-queue';
 import { shardingAndCaps } from './0009-sharding-and-caps';
 
 /** Dispatch's schema, in the order it grew. */
-export const migrations: readonly Migration[] = [ledger, audit, outcomes, breakers, reports, queue, shardingAndCaps];
+export const migrations: readonly Migration[] = [
+  ledger,
+  audit,
+  control,
+  outcomes,
+  breakers,
+  reports,
+  queue,
+  shardingAndCaps,
+];

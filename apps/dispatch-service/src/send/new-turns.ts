@@ -19,7 +19,7 @@ export interface NewTurn {
 
 /**
  * Moves messages to new batches of the same sender, guarantee and expiry, as their next attempts; those of one batch stay
- * together. What would be ready only after its expiry is expired at once. Whoever calls has locked the messages and
+ * together. What would be ready only after its expiry is expired at once, and what was cancelled meanwhile ends so. Whoever calls has locked the messages and
  * found that each still stands at the attempt of its turn.
  */
 export async function giveNewTurns(
@@ -52,16 +52,18 @@ async function moveToNewBatch(
   const batch = single(
     await insertFollowingBatch(tx, [org, batchId, newBatchId, waitMs / 1000, ids.length, ids[0], ids[ids.length - 1]]),
   );
-  const moved = await moveMessages(tx, [org, newBatchId, batch.isTooLate, ids, sorted.map(({ reason }) => reason)]);
-  const state = batch.isTooLate ? 'EXPIRED' : 'QUEUED';
+  const { state } = batch;
+  const moved = await moveMessages(tx, [org, newBatchId, state, ids, sorted.map(({ reason }) => reason)]);
   const changes = moved.map((row) => ({ ...row, org, state, providerCode: null }));
-  const nothing = { rank: null, providerCode: null, providerId: null };
+  const step = { org, rank: null, providerCode: null, providerId: null, state, source };
+  // A cancellation is no step of a message: it stands in its batch.
+  const steps = state === 'CANCELLED' ? [] : moved;
   await writeSteps(
     tx,
     deps,
-    moved.map(({ messageId, attempt, reason }) => ({ ...nothing, org, messageId, attempt, state, reason, source })),
+    steps.map(({ messageId, attempt, reason }) => ({ ...step, messageId, attempt, reason })),
   );
-  const ready = batch.isTooLate ? [] : [batchReady({ ...batch, org, id: newBatchId }, deps)];
+  const ready = state === 'QUEUED' ? [batchReady({ ...batch, org, id: newBatchId }, deps)] : [];
   await appendOutbox(tx, [...messageChanges(changes, deps), ...ready]);
 }
 
@@ -70,28 +72,33 @@ interface FollowingBatch {
   priority: number;
   shard: number;
   readyAt: Date;
-  isTooLate: boolean;
+  /** What its messages are from now on. */
+  state: 'QUEUED' | 'EXPIRED' | 'CANCELLED';
 }
 
 /**
- * A batch that would be ready only after its expiry is closed from the start. It goes where its sender's batches go by
- * now, under the lock that keeps them there: while it was sent the sender may have moved.
+ * A batch of a cancelled request, or one that would be ready only after its expiry, is closed from the start. The batch
+ * that it follows is locked for share: a cancellation either waits and then finds the new batch, or is seen here. It goes
+ * where its sender's batches go by now, under the lock that keeps them there: while it was sent the sender may have moved.
  */
 const insertFollowingBatch = sql.prepared<FollowingBatch>(
   'batch_follow',
   `insert into batch
      (org_id, id, shard, channel_id, channel_account_id, priority, delivery_guarantee, ready_at, expires_at,
-      size, claimed_to, first_id, last_id, traceparent, created_at)
+      size, claimed_to, first_id, last_id, traceparent, created_at, cancelled_at, outbound_request_id, configuration_id,
+      sequence_key, sequence_at)
    select org_id, $3, coalesce((
             select sender.shard from sender
              where sender.org_id = batch.org_id and sender.channel_id = batch.channel_id
                for key share), shard), channel_id, channel_account_id, priority, delivery_guarantee,
           ledger_now() + make_interval(secs => $4), expires_at, $5,
-          case when ledger_now() + make_interval(secs => $4) >= expires_at then $5 else 0 end, $6, $7, traceparent,
-          ledger_now()
+          case when cancelled_at is null and ledger_now() + make_interval(secs => $4) >= expires_at then $5 else 0 end,
+          $6, $7, traceparent, ledger_now(), cancelled_at, outbound_request_id, configuration_id, sequence_key, sequence_at
      from batch
     where org_id = $1 and id = $2
-   returning channel_id as "channelId", priority, shard, ready_at as "readyAt", ready_at >= expires_at as "isTooLate"`,
+      for share of batch
+   returning channel_id as "channelId", priority, shard, ready_at as "readyAt",
+             case when cancelled_at is not null then 'CANCELLED' when claimed_to = size then 'EXPIRED' else 'QUEUED' end as state`,
 );
 
 interface MovedRow {
@@ -106,8 +113,9 @@ const moveMessages = sql.prepared<MovedRow>(
   'message_move',
   `update message m
       set batch_id = $2, position = moved.position, attempt = m.attempt + 1, rank = null, provider_code = null,
-          provider_id = null, reason = case when $3 then 'EXPIRED' else moved.reason end,
-          outcome_at = case when $3 then ledger_now() end, expired_at = case when $3 then ledger_now() end,
+          provider_id = null, reason = case $3 when 'EXPIRED' then $3 when 'QUEUED' then moved.reason end,
+          outcome_at = case when $3 <> 'QUEUED' then ledger_now() end,
+          expired_at = case when $3 = 'EXPIRED' then ledger_now() end,
           version = m.version + 1, updated_at = ledger_now()
      from unnest($4::uuid[], $5::text[]) with ordinality as moved (id, reason, position)
     where m.org_id = $1 and m.id = moved.id
