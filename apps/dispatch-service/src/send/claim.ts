@@ -3,6 +3,7 @@ import type { EventDeps } from '../events';
 import { payAccount, segmentsOfClaim, turnAtAccount, type AccountCaps } from './account-caps';
 import { expireRest } from './expire';
 import { holdLease, type Lease } from './lease';
+import { busySequences } from './sequence';
 
 /** A slice holds at most so many messages: what a death leaves unknown of a batch is this and no more. */
 const SLICE_MESSAGES_MAX = 100;
@@ -60,7 +61,10 @@ export type Claim =
   | {
       kind: 'visited';
       slices: ClaimedSlice[];
-      /** Batches that there is nothing more to claim of: claimed to their end, cancelled, expired, not there. */
+      /**
+       * Batches that leave their lane: claimed to their end, cancelled, expired, not there, or held. The sweeper leaves
+       * out what is held, and brings it when the hold is released.
+       */
       gone: string[];
       /** Batches that may be claimed in so many milliseconds. */
       later: { batchId: string; ms: number }[];
@@ -85,7 +89,9 @@ export async function claim(tx: Tx, deps: EventDeps, request: ClaimRequest): Pro
   // A message has a segment at least, and a batch a message.
   const messagesMax = Math.max(1, Math.floor(Math.min(request.messagesMax, budget)));
   const batchIds = request.batchIds.slice(0, Math.min(CLAIM_BATCHES_MAX, messagesMax));
-  const { open, gone, later } = sortOut(batchIds, await lockBatches(tx, [request.org, batchIds]));
+  const sorted = sortOut(batchIds, await lockBatches(tx, [request.org, batchIds]));
+  const { open, later } = await inSequence(tx, request.org, sorted);
+  const { gone } = sorted;
   for (const { batchId, expiresInMs } of gone) {
     if (expiresInMs <= 0) await expireRest(tx, deps, { org: request.org, batchId });
   }
@@ -125,6 +131,8 @@ interface BatchRow {
   size: number;
   claimedTo: number;
   isCancelled: boolean;
+  isHeld: boolean;
+  isSequenced: boolean;
   expiresInMs: number;
   readyInMs: number;
   channelAccountId: string;
@@ -142,11 +150,25 @@ function sortOut(batchIds: readonly string[], rows: readonly BatchRow[]) {
   for (const batchId of batchIds) {
     const batch = byId.get(batchId);
     if (!batch || batch.isCancelled || batch.claimedTo >= batch.size) gone.push({ batchId, expiresInMs: Infinity });
-    else if (batch.expiresInMs <= 0) gone.push(batch);
+    else if (batch.isHeld || batch.expiresInMs <= 0) gone.push(batch);
     else if (batch.readyInMs > 0) later.push({ batchId, ms: batch.readyInMs });
     else open.push(batch);
   }
   return { open, gone, later };
+}
+
+/** Puts off the replies whose turn in their conversation has not come. What has no place in a sequence costs no look-up. */
+async function inSequence(
+  tx: Tx,
+  org: string,
+  { open, later }: { open: readonly BatchRow[]; later: readonly { batchId: string; ms: number }[] },
+) {
+  const sequenced = open.filter(({ isSequenced }) => isSequenced).map(({ batchId }) => batchId);
+  const busyMs = await busySequences(tx, org, sequenced);
+  return {
+    open: open.filter(({ batchId }) => !busyMs.has(batchId)),
+    later: [...later, ...[...busyMs].map(([batchId, ms]) => ({ batchId, ms }))],
+  };
 }
 
 /** What is claimed of a batch: its positions up to `hi`, and those of their messages that are to be sent. */
@@ -228,7 +250,12 @@ const lockBatches = sql.prepared<BatchRow>(
   `select id as "batchId", size, claimed_to as "claimedTo", cancelled_at is not null as "isCancelled",
           (extract(epoch from expires_at - ledger_now()) * 1000)::float8 as "expiresInMs",
           ceil(extract(epoch from ready_at - ledger_now()) * 1000)::float8 as "readyInMs",
-          channel_account_id as "channelAccountId", first_id as "firstId", last_id as "lastId", traceparent
+          channel_account_id as "channelAccountId", first_id as "firstId", last_id as "lastId", traceparent,
+          sequence_key is not null as "isSequenced",
+          exists (select 1 from hold
+                   where hold.org_id = batch.org_id and hold.released_at is null
+                     and hold.subject_id in (batch.outbound_request_id, batch.configuration_id, batch.channel_id,
+                                             batch.org_id)) as "isHeld"
      from batch
     where org_id = $1 and id = any($2::uuid[])
     order by id
