@@ -19,6 +19,7 @@ export const DISPATCH_ACCESS: AccessTable<DispatchServiceServer> = {
   placeHold: { scopes: ['operator'] },
   releaseHold: { scopes: ['operator'] },
   listHolds: { scopes: ['read', 'operator'] },
+  getDispatchStatus: { scopes: ['operator'] },
   getQuota: { scopes: ['send', 'read'] },
   runFlow: { scopes: ['send'] },
   getFlowRun: { scopes: ['send', 'read'] },

@@ -1,7 +1,14 @@
 import {
   SendOutboundMessagesResponse,
+  type CancelRequestRequest,
   type CheckLedgerRequest,
   type DispatchServiceServer,
+  type GetDispatchStatusRequest,
+  type ListHoldsRequest,
+  type PauseRequestRequest,
+  type PlaceHoldRequest,
+  type ReleaseHoldRequest,
+  type ResumeRequestRequest,
 } from '@herald/contracts/dispatch';
 import { invalidFields } from '@herald/errors';
 import { unary, unimplemented, type CallContext, type Caller } from '@herald/grpc';
@@ -9,15 +16,21 @@ import { validate as isUuid } from 'uuid';
 import { readQuota } from './accept/quota';
 import { sendOutboundMessages, type AcceptDeps } from './accept/send-outbound-messages';
 import { readSendCommand } from './accept/wire';
+import { cancelRequest, pauseRequest, resumeRequest } from './control/change-request';
+import { dispatchStatus, type StatusDeps } from './control/dispatch-status';
+import { listHolds, placeHold, releaseHold, type HoldDeps } from './control/holds';
 import { resolveMessage } from './evidence/resolve-message';
 import { listMessageSteps } from './queries/message-steps';
 import { getMessage, listMessages } from './queries/messages';
-import { getRequest, listRequests } from './queries/requests';
+import { listRequests, readRequest } from './queries/requests';
+import { sendReply, type ReplyDeps } from './replies/send-reply';
 import { checkLedger } from './reports/check-ledger';
 import { getDeliveryReport } from './reports/get-delivery-report';
 
 /** What the service needs beyond what accepting needs. */
-export interface ServiceDeps extends AcceptDeps {
+export interface ServiceDeps extends AcceptDeps, StatusDeps {
+  /** What belongs to configuration-service. */
+  subjects: HoldDeps['subjects'] & ReplyDeps['subjects'];
   /** The organisation's limit of requests in any hour. */
   requestsPerHourMax(org: string, signal: AbortSignal): Promise<number>;
 }
@@ -33,7 +46,7 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
       return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, context, command));
     }),
     getRequest: unary(async (request, { org }) => ({
-      outboundRequest: await getRequest(database, org, uuidOf('outbound_request_id', request.outboundRequestId)),
+      outboundRequest: await database.read(org, (tx) => readRequest(tx, org, idOf(request))),
     })),
     listRequests: unary((request, { org }) => listRequests(database, org, request)),
     getMessage: unary(async (request, { org }) => ({
@@ -56,7 +69,31 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
     checkLedger: unary((request, { org, deadline }) =>
       checkLedger(database, org, readLedgerScope(request), leftUntil(deadline)),
     ),
+    sendReply: unary((request, context) => sendReply(deps, context, request)),
+    ...controlMethods(deps),
     ...LATER,
+  };
+}
+
+/** What stops messages and lets them go on, and what an operator sees of it. */
+function controlMethods(deps: ServiceDeps) {
+  const { database } = deps;
+  return {
+    cancelRequest: unary(async (request: CancelRequestRequest, context) => ({
+      outboundRequest: await cancelRequest(deps, context, idOf(request)),
+    })),
+    pauseRequest: unary(async (request: PauseRequestRequest, context) => ({
+      outboundRequest: await pauseRequest(deps, context, idOf(request)),
+    })),
+    resumeRequest: unary(async (request: ResumeRequestRequest, context) => ({
+      outboundRequest: await resumeRequest(deps, context, idOf(request)),
+    })),
+    placeHold: unary((request: PlaceHoldRequest, context) => placeHold(deps, context, request)),
+    releaseHold: unary(async ({ holdId }: ReleaseHoldRequest, context) => ({
+      hold: await releaseHold(database, context, uuidOf('hold_id', holdId).toLowerCase()),
+    })),
+    listHolds: unary((request: ListHoldsRequest, { org }) => listHolds(database, org, request)),
+    getDispatchStatus: unary((_request: GetDispatchStatusRequest, { org }) => dispatchStatus(deps, org)),
   };
 }
 
@@ -64,13 +101,7 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
 const LATER = {
   previewOutboundMessages: unimplemented(),
   streamOutboundMessages: unimplemented(),
-  cancelRequest: unimplemented(),
-  pauseRequest: unimplemented(),
-  resumeRequest: unimplemented(),
   watchRequest: unimplemented(),
-  placeHold: unimplemented(),
-  releaseHold: unimplemented(),
-  listHolds: unimplemented(),
   runFlow: unimplemented(),
   getFlowRun: unimplemented(),
   listFlowRuns: unimplemented(),
@@ -78,7 +109,6 @@ const LATER = {
   addSuppression: unimplemented(),
   removeSuppression: unimplemented(),
   listSuppressions: unimplemented(),
-  sendReply: unimplemented(),
   eraseContact: unimplemented(),
   exportConsent: unimplemented(),
 };
@@ -94,6 +124,10 @@ function readLedgerScope({ outboundRequestId, flowRunId }: CheckLedgerRequest): 
     throw invalidFields([{ field: 'flow_run_id', description, reason: 'FIELD_NOT_ALLOWED' }]);
   }
   return outboundRequestId === '' ? undefined : uuidOf('outbound_request_id', outboundRequestId);
+}
+
+function idOf({ outboundRequestId }: { outboundRequestId: string }): string {
+  return uuidOf('outbound_request_id', outboundRequestId).toLowerCase();
 }
 
 function uuidOf(field: string, id: string): string {

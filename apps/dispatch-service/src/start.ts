@@ -18,6 +18,7 @@ import {
 import { counter, currentTraceparent, gauge, histogram, logger } from '@herald/telemetry';
 import { encodeAcceptance } from './accept/wire';
 import { DISPATCH_ACCESS } from './access';
+import { subjectsOf } from './control/subjects';
 import { configurationCache } from './configurations/configuration-cache';
 import { callbackConsumer } from './delivery/callback-consumer';
 import { startOutcomeChecker } from './delivery/outcome-checker';
@@ -89,7 +90,7 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
   const drop = (org: string) => [cache, senders].forEach((held) => held.drop(org));
   // They stop before what their handlers use, and their partitions go to other replicas before the leases do.
   await parts.add(async () => subscribe({ bus, events }, { database, dispatcher, onAssigned, drop }));
-  await startRelay(parts, { bus, database });
+  const relay = await startRelay(parts, { bus, database });
   const retention = {
     messageDays: config.retention?.messageDays ?? RETENTION_DEFAULT.messageDays,
     bodyDays: config.retention?.bodyDays ?? RETENTION_DEFAULT.bodyDays,
@@ -99,7 +100,8 @@ export async function start(config: DispatchConfig, { bus, clock }: Ports): Prom
 
   const implementation = dispatchService({
     ...{ ...events, database, configurations: cache, currentTraceparent, encode: encodeAcceptance },
-    onPlanned: countPlanned,
+    ...{ onPlanned: countPlanned, subjects: subjectsOf(clients.configurations) },
+    oldestEventAgeMs: () => relay.oldestAgeMs(),
     requestsPerHourMax: async (org, signal) => {
       const { settings } = await clients.configurations.getOrganizationSettings({}, { org, signal });
       if (!settings) throw new Error('configuration-service answered without settings');
@@ -221,7 +223,7 @@ function subscribe(
   };
 }
 
-async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database: Database }): Promise<void> {
+async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database: Database }) {
   const relay = outboxRelay({
     database,
     publish: (records) => bus.publish(records),
@@ -236,6 +238,7 @@ async function startRelay(parts: Parts, { bus, database }: { bus: Bus; database:
     const end = gauge('herald.outbox.oldest_age', { service: SERVICE }, async () => (await relay.oldestAgeMs()) / 1000);
     return { stop: async () => end() };
   });
+  return relay;
 }
 
 /** A record is done with when its batch is known: the batch stands in Postgres, and a send may take its time. */

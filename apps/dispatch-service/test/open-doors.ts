@@ -24,9 +24,11 @@ export type Dispatch = PromiseClient<DispatchServiceClient>;
 /** The gRPC face of dispatch over a ledger in which nothing is sent, so that states stand still until a spec moves them. */
 export interface OpenDoors {
   ledger: TestLedger;
-  /** What every configuration resolves to; a spec may change it, and `refuses` as well. */
+  /** What every configuration resolves to, and what channels are found by; a spec may change it, and `refuses` as well. */
   configuration: { resolved: ResolvedConfiguration; refuses: HeraldError | undefined };
   as(user: { org: string; scopes?: readonly Scope[]; subject?: string }): Dispatch;
+  /** As conversation-service, for an organisation. */
+  asConversation(org: string): Dispatch;
   stop(): Promise<void>;
 }
 
@@ -35,17 +37,30 @@ export async function openDoors(behind: (database: Database) => Database = (data
   const ledger = await testLedger();
   const identity = await testIdentity();
   const configuration: OpenDoors['configuration'] = { resolved: resolvedConfiguration(), refuses: undefined };
+  const found = () => {
+    if (configuration.refuses) throw configuration.refuses;
+  };
   const implementation = dispatchService({
     ...{ ...deps, database: behind(ledger.database), encode: encodeAcceptance },
     configurations: {
       resolve: async () => {
-        if (configuration.refuses) throw configuration.refuses;
+        found();
         return configuration.resolved;
       },
     },
     requestsPerHourMax: async () => configuration.resolved.requestsPerHourMax,
     currentTraceparent: () => undefined,
     onPlanned: () => {},
+    oldestEventAgeMs: async () => 0,
+    subjects: {
+      confirmConfiguration: async () => found(),
+      confirmChannel: async () => found(),
+      replyChannel: async () => {
+        found();
+        const { channelAccountId, spreadSenders } = configuration.resolved;
+        return { channelAccountId, spreadSenders };
+      },
+    },
   });
   const server = await grpcServer({
     address: '127.0.0.1:0',
@@ -55,15 +70,17 @@ export async function openDoors(behind: (database: Database) => Database = (data
     reflection: false,
   });
   const clients: Dispatch[] = [];
+  const clientWith = (token: () => Promise<string>): Dispatch => {
+    const client = grpcClient(DispatchServiceClient, { url: `127.0.0.1:${server.port}`, token });
+    clients.push(client);
+    return client;
+  };
   return {
     ledger,
     configuration,
-    as: ({ org, scopes = ['send', 'read'], subject = 'ana' }) => {
-      const token = () => identity.userToken({ org, scopes, subject });
-      const client = grpcClient(DispatchServiceClient, { url: `127.0.0.1:${server.port}`, token });
-      clients.push(client);
-      return client;
-    },
+    as: ({ org, scopes = ['send', 'read'], subject = 'ana' }) =>
+      clientWith(() => identity.userToken({ org, scopes, subject })),
+    asConversation: (org) => clientWith(() => identity.serviceToken('conversation', org)),
     stop: async () => {
       for (const client of clients) client.close();
       await server.stop();

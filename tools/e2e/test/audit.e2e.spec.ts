@@ -12,15 +12,16 @@ describe('the audit log of every service', () => {
   let caller: AnyCaller;
   let operator: Connection;
   let scene: Scene;
-  const tokens = { may: '', mayNot: '' };
+  const tokens = { may: '', mayNot: '', conversation: '' };
 
   beforeAll(async () => {
     herald = await oneProcessHerald();
     caller = anyCaller(herald);
     operator = herald.as({ org: ORG, scopes: ['operator'], subject: 'olga' });
     const simulatorUrl = herald.simulator.url;
-    scene = { all: herald.as({ org: ORG }), made: await herald.organisation(ORG), simulatorUrl };
+    scene = { all: herald.as({ org: ORG }), operator, made: await herald.organisation(ORG), simulatorUrl };
     tokens.may = await herald.tokens.userToken({ org: ORG, scopes: ['configure', 'send', 'operator'], subject: 'ben' });
+    tokens.conversation = await herald.tokens.serviceToken('conversation', ORG);
     tokens.mayNot = await herald.tokens.userToken({ org: ORG, scopes: ['supervisor'] });
   });
   afterAll(async () => {
@@ -46,8 +47,8 @@ describe('the audit log of every service', () => {
     );
     return row?.now.getTime() ?? 0;
   };
-  const answerOf = async (rpc: Rpc, request: object) => {
-    const outcome = await caller.call(rpc, tokens.may, request);
+  const answerOf = async (rpc: Rpc, request: object, token = tokens.may) => {
+    const outcome = await caller.call(rpc, token, request);
     if ('error' in outcome) throw outcome.error;
     return outcome.answer;
   };
@@ -80,19 +81,22 @@ describe('the audit log of every service', () => {
       const at = rpc.at as AuditedService;
       const change = await (CHANGES[name] as (typeof CHANGES)[string])(scene);
       const earlier = await entriesAt(at);
-      await expect(answerOf(rpc, change.refused)).rejects.toThrow();
+      const token = change.caller === undefined ? tokens.may : tokens[change.caller];
+      await expect(answerOf(rpc, change.refused, token)).rejects.toThrow();
       expect(await caller.call(rpc, tokens.mayNot, change.request)).toHaveProperty('error');
       expect(await entriesAt(at)).toEqual(earlier);
 
       const from = await databaseNow();
-      const answer = await answerOf(rpc, change.request);
+      const answer = await answerOf(rpc, change.request, token);
       const until = await databaseNow();
       const [entry, ...others] = await entriesAt(at);
       expect(others).toEqual(earlier);
       const show = SHOWN[change.kind] as (answer: unknown) => Shown;
       const { id, shown } = show(answer);
       expect(entry).toMatchObject({
-        ...{ callerKind: 'CALLER_KIND_USER', caller: 'ben', rpc: rpc.method.path.slice(1), orgId: ORG },
+        callerKind: change.caller === undefined ? 'CALLER_KIND_USER' : 'CALLER_KIND_SERVICE',
+        caller: change.caller === undefined ? 'ben' : `service:${change.caller}`,
+        ...{ rpc: rpc.method.path.slice(1), orgId: ORG },
         ...{ subjectKind: change.kind, subjectId: id },
         requestId: 'requestId' in change.request ? change.request.requestId : '',
       });
@@ -102,7 +106,7 @@ describe('the audit log of every service', () => {
       expect(jsonOf(entry?.beforeJson)).toEqual(change.before && show(change.before).shown);
       if (change.before) expect(show(change.before).shown).not.toEqual(shown);
 
-      await answerOf(rpc, change.request);
+      await answerOf(rpc, change.request, token);
       expect(await entriesAt(at)).toHaveLength(earlier.length + (change.isDoneAgain ? 2 : 1));
     },
   );

@@ -9,6 +9,7 @@ import { distributedHerald } from './distributed-herald';
 import type { RunningHerald } from './running-herald';
 import { collectExportedSpans, collectOwnSpans } from './spans';
 import { accessStories } from './stories/access.stories';
+import { controlStories } from './stories/control.stories';
 import { isolationStories } from './stories/isolation.stories';
 import { requestStories } from './stories/requests.stories';
 import { traceStories } from './stories/trace.stories';
@@ -52,6 +53,7 @@ describeWithOwnKafka('distributed, two processes of each service', () => {
   });
 
   requestStories(running);
+  controlStories(running);
   isolationStories(running);
   accessStories(running);
   traceStories(running, {

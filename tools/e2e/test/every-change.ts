@@ -6,7 +6,7 @@ import {
   OutboundConfiguration,
   Purpose,
 } from '@herald/contracts/configuration';
-import { Message, MessageState, OutboundRequest } from '@herald/contracts/dispatch';
+import { Hold, Hold_Kind, Message, MessageState, OutboundRequest, SendReplyResponse } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
@@ -21,7 +21,8 @@ export const CANARY = {
   ...{ authToken: 'fedcba9876543210fedcba9876543210', apiKeySecret: 'canary-api-key-secret' },
 };
 
-type Kind = 'template' | 'channelAccount' | 'channel' | 'outboundConfiguration' | 'organizationSettings';
+type Kind =
+  'hold' | 'reply' | 'template' | 'channelAccount' | 'channel' | 'outboundConfiguration' | 'organizationSettings';
 /** What an answer shows of what was changed. */
 export type Shown = { id: string; shown: unknown };
 
@@ -33,6 +34,8 @@ export interface Change {
   refused: object;
   /** What is changed, as it is before; absent where it is made. */
   before?: object;
+  /** Who alone may call it, where no user may. */
+  caller?: 'conversation';
   /** It has an effect each time it is called: the provider is asked again. */
   isDoneAgain?: true;
 }
@@ -40,6 +43,7 @@ export interface Change {
 /** What a change works with. */
 export interface Scene {
   all: Connection;
+  operator: Connection;
   made: SampleOrganisation;
   simulatorUrl: string;
 }
@@ -61,9 +65,12 @@ export const SHOWN: Record<Change['kind'], (answer: never) => Shown> = {
     shown: OrganizationSettings.toJSON(settings),
   }),
   outboundRequest: ({ outboundRequest }: { outboundRequest: OutboundRequest }) => {
-    const { id, outboundConfigurationId, counts } = outboundRequest;
-    return { id, shown: OutboundRequest.toJSON(OutboundRequest.fromPartial({ id, outboundConfigurationId, counts })) };
+    const { id, outboundConfigurationId, counts, cancelTime, paused } = outboundRequest;
+    const kept = { id, outboundConfigurationId, counts, cancelTime, paused };
+    return { id, shown: OutboundRequest.toJSON(OutboundRequest.fromPartial(kept)) };
   },
+  hold: ({ hold }: { hold: Hold }) => ({ id: hold.id, shown: Hold.toJSON({ ...hold, note: '' }) }),
+  reply: (reply: SendReplyResponse) => ({ id: reply.messageId, shown: SendReplyResponse.toJSON(reply) }),
   message: ({ message }: { message: Message }) => {
     const { id, outboundRequestId, attempt, state, reason } = message;
     return { id, shown: Message.toJSON(Message.fromPartial({ id, outboundRequestId, attempt, state, reason })) };
@@ -171,6 +178,33 @@ export const CHANGES: Record<string, (scene: Scene) => Promise<Change>> = {
     const request = requestOf(made.outboundConfigurationId, contacts);
     return { kind: 'outboundRequest', request, refused: requestOf(randomUUID(), contacts) };
   },
+  CancelRequest: async (scene) => {
+    const { outboundRequestId, before } = await waitingRequest(scene);
+    return { kind: 'outboundRequest', before, ...byId('outboundRequestId', outboundRequestId) };
+  },
+  PauseRequest: async (scene) => {
+    const { outboundRequestId, before } = await waitingRequest(scene);
+    return { kind: 'outboundRequest', before, ...byId('outboundRequestId', outboundRequestId) };
+  },
+  ResumeRequest: async (scene) => {
+    const { outboundRequestId } = await waitingRequest(scene);
+    const before = await scene.all.dispatch.pauseRequest({ outboundRequestId });
+    return { kind: 'outboundRequest', before, ...byId('outboundRequestId', outboundRequestId) };
+  },
+  PlaceHold: async (scene) => {
+    const request = holding((await waitingRequest(scene)).outboundRequestId);
+    return { kind: 'hold', request, refused: holding(randomUUID()) };
+  },
+  ReleaseHold: async (scene) => {
+    const { outboundRequestId } = await waitingRequest(scene);
+    const before = await scene.operator.dispatch.placeHold(holding(outboundRequestId));
+    return { kind: 'hold', before, ...byId('holdId', idOf(before.hold)) };
+  },
+  SendReply: async ({ made: { channelId } }) => {
+    const of = { requestId: randomUUID(), conversationId: randomUUID() };
+    const request = { ...of, channelId, toAddress: CANARY.phone, text: `Hello ${CANARY.name}` };
+    return { kind: 'reply', request, refused: { ...request, channelId: randomUUID() }, caller: 'conversation' };
+  },
   ResolveMessage: async (scene) => {
     const { messageId, before } = await unknownMessage(scene);
     const request = { messageId, state: MessageState.DELIVERED, evidence: `Asked ${CANARY.phone}.` };
@@ -186,6 +220,20 @@ function idOf(made: { id: string } | undefined): string {
 /** A request that is nothing but an id, and the same with an id of nothing. */
 function byId(field: string, id: string): Pick<Change, 'request' | 'refused'> {
   return { request: { [field]: id }, refused: { [field]: randomUUID() } };
+}
+
+/** A request whose messages stand still, for they are to be sent in an hour. */
+async function waitingRequest({ all, made }: Scene): Promise<{ outboundRequestId: string; before: object }> {
+  const readyTime = new Date(Date.now() + 3_600_000);
+  const request = requestOf(made.outboundConfigurationId, [contactOf()], { readyTime });
+  const { outboundRequest } = await all.dispatch.sendOutboundMessages(request);
+  const outboundRequestId = idOf(outboundRequest);
+  return { outboundRequestId, before: await all.dispatch.getRequest({ outboundRequestId }) };
+}
+
+function holding(subjectId: string) {
+  const hold = Hold.fromPartial({ kind: Hold_Kind.REQUEST, subjectId, note: `Asked for by ${CANARY.phone}.` });
+  return { requestId: randomUUID(), hold };
 }
 
 /** A message whose outcome nobody knows: the provider failed as it was sent. */

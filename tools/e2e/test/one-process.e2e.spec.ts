@@ -2,6 +2,7 @@ import { oneProcessHerald } from './one-process-herald';
 import type { RunningHerald } from './running-herald';
 import { collectOwnSpans, type SpanCollection } from './spans';
 import { accessStories } from './stories/access.stories';
+import { controlStories } from './stories/control.stories';
 import { isolationStories } from './stories/isolation.stories';
 import { requestStories } from './stories/requests.stories';
 import { traceStories } from './stories/trace.stories';
@@ -23,6 +24,7 @@ describe('in one process', () => {
   });
 
   requestStories(running);
+  controlStories(running);
   isolationStories(running);
   accessStories(running);
   traceStories(running, { spans: () => collected.spans(), nameOf: () => SERVICE_NAME });

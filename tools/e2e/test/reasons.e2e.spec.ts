@@ -33,8 +33,7 @@ const CASES: Partial<Record<Reason, (scene: Scene) => Promise<unknown>>> = {
       .as({ org: ORG, scopes: ['read'] })
       .dispatch.sendOutboundMessages(requestOf(made.outboundConfigurationId, [contactOf()])),
   UNAUTHENTICATED: ({ herald }) => herald.withToken(() => Promise.resolve('not.a.token')).dispatch.getQuota({}),
-  UNIMPLEMENTED: ({ all }) =>
-    all.dispatch.cancelRequest({ requestId: randomUUID(), outboundRequestId: randomUUID() } as never),
+  UNIMPLEMENTED: ({ all }) => all.dispatch.runFlow({ requestId: randomUUID(), flowId: randomUUID(), contacts: [] }),
   INVALID_FIELD: ({ send }) => send({ requestId: 'not a uuid' }),
   NO_CONTACTS: ({ send }) => send({ contacts: [] }),
   TOO_MANY_CONTACTS: ({ send }) => send({ contacts: Array.from({ length: 101 }, () => contactOf()) }),
@@ -132,6 +131,13 @@ const CASES: Partial<Record<Reason, (scene: Scene) => Promise<unknown>>> = {
   PAGE_TOKEN_INVALID: ({ all }) => all.dispatch.listRequests({ pageSize: 0, pageToken: 'nonsense' }),
   CHANNEL_NOT_FOUND: ({ all }) => all.configuration.getChannelById({ channelId: randomUUID() }),
   CHANNEL_ACCOUNT_NOT_FOUND: ({ all }) => all.configuration.getChannelAccount({ channelAccountId: randomUUID() }),
+  HOLD_NOT_FOUND: ({ herald }) =>
+    herald.as({ org: ORG, scopes: ['operator'] }).dispatch.releaseHold({ holdId: randomUUID() }),
+  REQUEST_FINISHED: async ({ all, made }) => {
+    const unsendable = requestOf(made.outboundConfigurationId, [contactOf({ optin: false })]);
+    const { outboundRequest } = await all.dispatch.sendOutboundMessages(unsendable);
+    return all.dispatch.cancelRequest({ outboundRequestId: outboundRequest?.id ?? '' });
+  },
   REQUEST_NOT_FOUND: ({ all }) => all.dispatch.getRequest({ outboundRequestId: randomUUID() }),
   MESSAGE_NOT_UNKNOWN: async ({ herald, all, made }) => {
     const { results } = await all.dispatch.sendOutboundMessages(requestOf(made.outboundConfigurationId, [contactOf()]));
@@ -234,6 +240,7 @@ const SENDS_FIRST: ReadonlySet<string> = new Set([
   'MESSAGE_NOT_UNKNOWN',
   'REQUEST_ID_REUSED',
   'HOURLY_REQUESTS_EXHAUSTED',
+  'REQUEST_FINISHED',
 ]);
 /** The request, its message, its request id, its entry in the audit log, its number of the quota. */
 const ROWS_OF_ONE_REQUEST = 5;

@@ -18,7 +18,7 @@ const TABLE: Record<Rpc['service'], { change: string; read: string }> = {
   DispatchService: {
     change: `SendOutboundMessages StreamOutboundMessages CancelRequest PauseRequest ResumeRequest ResolveMessage PlaceHold
       ReleaseHold RunFlow PublishEntityEvents AddSuppression RemoveSuppression SendReply EraseContact`,
-    read: `PreviewOutboundMessages GetRequest ListRequests WatchRequest GetMessage ListMessages ListMessageSteps ListHolds
+    read: `PreviewOutboundMessages GetRequest ListRequests WatchRequest GetMessage ListMessages ListMessageSteps ListHolds GetDispatchStatus
       GetQuota GetFlowRun ListFlowRuns ListSuppressions GetDeliveryReport CheckLedger ExportConsent`,
   },
   ConversationService: {

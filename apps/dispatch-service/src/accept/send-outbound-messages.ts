@@ -24,7 +24,7 @@ import { admit, spendQuota } from './quota';
 import { insertBatch, insertRequest, insertSkipped, type NewRequest } from './store';
 
 /** How long a message may wait before it expires, unless its configuration or request says otherwise: Twilio's own queue holds 10 h. */
-const VALID_FOR_DEFAULT_MS = 10 * 3_600_000;
+export const VALID_FOR_DEFAULT_MS = 10 * 3_600_000;
 
 /** A request to send, read from the wire and valid in shape. Overrides are undefined where the configuration decides. */
 export interface SendCommand {

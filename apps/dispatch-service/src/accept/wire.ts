@@ -149,6 +149,8 @@ export function encodeAcceptance({ request, planned }: Acceptance): Buffer {
       counts: countsAtAcceptance(request.contacts, request.refusedByReason, planned),
       createTime: request.createdAt,
       expireTime: request.expiresAt,
+      cancelTime: undefined,
+      paused: false,
     },
     results: planned.map(writeResult),
   });

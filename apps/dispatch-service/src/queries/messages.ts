@@ -14,11 +14,12 @@ const PAGE_SIZES = { byDefault: 50, max: 500 };
 type MessageRow = Omit<Message, 'state' | 'channelType' | 'outcomeTime'> & { state: string; outcomeTime: Date | null };
 
 const MESSAGE_SELECT = `select m.id, m.outbound_request_id as "outboundRequestId", m.contact_index as "contactIndex",
-       coalesce(m.client_reference, '') as "clientReference", r.configuration_id as "outboundConfigurationId",
+       coalesce(m.client_reference, '') as "clientReference", coalesce(r.configuration_id::text, '') as "outboundConfigurationId",
        r.channel_id as "channelId", coalesce(body.to_address, '') as "toAddress", coalesce(m.language, '') as language,
        coalesce(body.body, '') as body, m.segments, s.state, coalesce(s.reason, '') as reason,
        coalesce(m.provider_code, '') as "providerErrorCode", coalesce(m.provider_id, '') as "providerMessageId",
-       m.attempt, r.template_id as "templateId", r.template_version as "templateVersion",
+       m.attempt, coalesce(r.template_id::text, '') as "templateId",
+       coalesce(r.template_version, 0) as "templateVersion",
        m.created_at as "createTime", m.outcome_at as "outcomeTime", m.updated_at as "updateTime"
   from message m
   join message_state s on s.org_id = m.org_id and s.id = m.id

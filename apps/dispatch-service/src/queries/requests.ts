@@ -6,6 +6,8 @@ import { sumCounts, type StateCount } from '../ledger-counts';
 const PAGE_SIZES = { byDefault: 50, max: 200 };
 
 interface RequestRow {
+  cancelTime: Date | null;
+  paused: boolean;
   id: string;
   requestId: string;
   outboundConfigurationId: string;
@@ -19,27 +21,23 @@ interface RequestRow {
   expireTime: Date;
 }
 
-const REQUEST_COLUMNS = `id, request_id as "requestId", configuration_id as "outboundConfigurationId", template_id as "templateId",
-       template_version as "templateVersion", channel_id as "channelId", caller, contacts,
-       refused_by_reason as "refusedByReason", created_at as "createTime", expires_at as "expireTime"`;
+const REQUEST_SELECT = `select r.id, r.request_id as "requestId", coalesce(r.configuration_id::text, '') as "outboundConfigurationId",
+       coalesce(r.template_id::text, '') as "templateId", coalesce(r.template_version, 0) as "templateVersion",
+       r.channel_id as "channelId", r.caller, r.contacts, r.refused_by_reason as "refusedByReason",
+       r.created_at as "createTime", r.expires_at as "expireTime", r.cancelled_at as "cancelTime",
+       exists (select 1 from hold where hold.org_id = r.org_id and hold.subject_id = r.id and hold.released_at is null) as paused
+  from outbound_request r`;
 
-/** A request with its counts. Throws REQUEST_NOT_FOUND. */
-export async function getRequest(database: Database, org: string, id: string): Promise<OutboundRequest> {
-  return database.read(org, async (tx) => {
-    const row = maybe(
-      await sql<RequestRow>(tx, `select ${REQUEST_COLUMNS} from outbound_request where org_id = $1 and id = $2`, [
-        org,
-        id,
-      ]),
-    );
-    if (!row) throw notFound('REQUEST_NOT_FOUND', 'outboundRequest', id);
-    const [request] = await withCounts(tx, org, [row]);
-    if (!request) throw new Error('a request lost its counts');
-    return request;
-  });
+/** A request with its counts, in the snapshot of each statement. Throws REQUEST_NOT_FOUND. */
+export async function readRequest(tx: Tx, org: string, id: string): Promise<OutboundRequest> {
+  const row = maybe(await sql<RequestRow>(tx, `${REQUEST_SELECT} where r.org_id = $1 and r.id = $2`, [org, id]));
+  if (!row) throw notFound('REQUEST_NOT_FOUND', 'outboundRequest', id);
+  const [request] = await withCounts(tx, org, [row]);
+  if (!request) throw new Error('a request lost its counts');
+  return request;
 }
 
-/** A page of the organisation's requests, newest first. */
+/** A page of what callers sent, newest first: agents' replies are requests too, and belong to their conversations. */
 export async function listRequests(
   database: Database,
   org: string,
@@ -49,10 +47,9 @@ export async function listRequests(
   return database.read(org, async (tx) => {
     const found = await sql<RequestRow>(
       tx,
-      `select ${REQUEST_COLUMNS}
-         from outbound_request
-        where org_id = $1 and ($2::uuid is null or id < $2)
-        order by id desc
+      `${REQUEST_SELECT}
+        where r.org_id = $1 and ($2::uuid is null or r.id < $2) and r.configuration_id is not null
+        order by r.id desc
         limit $3`,
       [org, page.after, page.size + 1],
     );
@@ -70,8 +67,9 @@ async function withCounts(tx: Tx, org: string, rows: readonly RequestRow[]): Pro
       group by outbound_request_id, state, reason`,
     [org, rows.map((row) => row.id)],
   );
-  return rows.map(({ contacts, refusedByReason, ...row }) => ({
+  return rows.map(({ contacts, refusedByReason, cancelTime, ...row }) => ({
     ...row,
+    cancelTime: cancelTime ?? undefined,
     counts: sumCounts(
       contacts,
       refusedByReason,

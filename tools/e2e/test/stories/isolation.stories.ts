@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Channel, ChannelAccount, OutboundConfiguration } from '@herald/contracts/configuration';
-import { MessageState } from '@herald/contracts/dispatch';
+import { Hold, Hold_Kind, MessageState } from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType } from '@herald/contracts/type';
 import { decodeStatus, SERVICE_NAMES } from '@herald/grpc';
@@ -13,7 +13,7 @@ import type { RunningHerald } from '../running-herald';
 const [OWNER, STRANGER] = ['0190a000-0000-7000-8000-00000000a001', '0190a000-0000-7000-8000-00000000b002'];
 
 /** Every id that the owner has, by the name of the field that takes it. */
-type Ids = SampleOrganisation & { outboundRequestId: string; messageId: string; subjectId: string };
+type Ids = SampleOrganisation & { outboundRequestId: string; messageId: string; holdId: string; subjectId: string };
 
 /** The resources that an RPC makes or changes, whole but for pointing at what is the owner's. */
 function resourcesOf(ids: Ids, { name: rpc }: Rpc): Record<string, object> {
@@ -28,6 +28,7 @@ function resourcesOf(ids: Ids, { name: rpc }: Rpc): Record<string, object> {
     };
   }
   return {
+    hold: Hold.fromPartial({ kind: Hold_Kind.CHANNEL, subjectId: channelId }),
     template: Template.fromPartial({ id: templateId, name }),
     channelAccount: ChannelAccount.fromPartial({ id: channelAccountId, displayName: name }),
     channel: Channel.fromPartial({ ...channel, id: channelId }),
@@ -45,6 +46,7 @@ function requestWith(ids: Ids, rpc: Rpc): object | undefined {
     requestId: randomUUID(),
     contacts: [contactOf()],
     version: 1,
+    ...{ toAddress: '+14255550123', text: 'Hello', conversationId: randomUUID() },
     ...{ state: MessageState.SENT, evidence: 'The provider says so.' },
     credentials: { provider: { $case: 'twilio', value: { authToken: 'x', apiKeySid: '', apiKeySecret: '' } } },
     updateMask: [isNamed ? 'name' : 'display_name'],
@@ -76,12 +78,17 @@ export function isolationStories(herald: () => RunningHerald): void {
         subjectId: made.templateId,
         outboundRequestId: sent.outboundRequest?.id ?? '',
         messageId: outcome?.$case === 'accepted' ? outcome.value.messageId : '',
+        holdId: '',
       };
       await eventually(async () => {
         const { outboundRequest } = await owner.dispatch.getRequest({ outboundRequestId: ids.outboundRequestId });
         expect(outboundRequest?.counts?.delivered).toBe(1);
         expect(await herald().test.asOwner('select 1 from dispatch.slice')).toEqual([]);
       });
+      const hold = Hold.fromPartial({ kind: Hold_Kind.CHANNEL, subjectId: made.channelId });
+      const operator = herald().as({ org: OWNER, scopes: ['operator'] });
+      const placed = await operator.dispatch.placeHold({ requestId: randomUUID(), hold });
+      ids.holdId = placed.hold?.id ?? '';
       const scopes = ['send', 'read', 'configure', 'agent', 'supervisor', 'operator'] as const;
       tokens.push(await herald().tokens.userToken({ org: STRANGER, scopes }));
       for (const service of SERVICE_NAMES) tokens.push(await herald().tokens.serviceToken(service, STRANGER));

@@ -231,11 +231,11 @@ export interface OutboundRequest {
   id: string;
   /** The id that the caller gave it. */
   requestId: string;
-  /** The configuration it was sent with. */
+  /** The configuration it was sent with; empty for an agent's reply. */
   outboundConfigurationId: string;
-  /** The template it was rendered from. */
+  /** The template it was rendered from; empty for an agent's reply. */
   templateId: string;
-  /** The version of the template. */
+  /** The version of the template; 0 for an agent's reply. */
   templateVersion: number;
   /** The channel that sends it. */
   channelId: string;
@@ -250,7 +250,15 @@ export interface OutboundRequest {
     | Date
     | undefined;
   /** When its messages expire if they were not sent. */
-  expireTime: Date | undefined;
+  expireTime:
+    | Date
+    | undefined;
+  /** When it was cancelled; absent if it was not. */
+  cancelTime:
+    | Date
+    | undefined;
+  /** Whether a hold of its own keeps its queued messages. Holds of its configuration, channel or organisation are in ListHolds. */
+  paused: boolean;
 }
 
 /**
@@ -317,7 +325,7 @@ export interface Message {
   contactIndex: number;
   /** The caller's own name for the contact. */
   clientReference: string;
-  /** The configuration it was sent with. */
+  /** The configuration it was sent with; empty for an agent's reply. */
   outboundConfigurationId: string;
   /** The channel that sends it. */
   channelId: string;
@@ -341,9 +349,9 @@ export interface Message {
   providerMessageId: string;
   /** The number of the newest attempt, from 1. */
   attempt: number;
-  /** The template it was rendered from. */
+  /** The template it was rendered from; empty for an agent's reply. */
   templateId: string;
-  /** The version of the template. */
+  /** The version of the template; 0 for an agent's reply. */
   templateVersion: number;
   /** When it was accepted. */
   createTime:
@@ -816,10 +824,16 @@ export interface Hold {
   kind: Hold_Kind;
   /** The id of the request, configuration or channel that is held; empty for the organisation. */
   subjectId: string;
-  /** Why, for people. */
+  /** Why, for people; at most 500 characters. */
   note: string;
   /** When it was placed. Output only. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /** Who placed it. Output only. */
+  caller: string;
+  /** When it was released; absent while it is in force. Output only. */
+  releaseTime: Date | undefined;
 }
 
 /** Names what is held. */
@@ -917,8 +931,10 @@ export interface ReleaseHoldRequest {
   holdId: string;
 }
 
-/** Says that the hold is released. */
+/** The hold, no longer in force. */
 export interface ReleaseHoldResponse {
+  /** The hold. */
+  hold: Hold | undefined;
 }
 
 /** Asks for the holds in force. */
@@ -935,6 +951,38 @@ export interface ListHoldsResponse {
   holds: Hold[];
   /** The token of the next page; empty on the last. */
   nextPageToken: string;
+}
+
+/** Asks how sending goes. */
+export interface GetDispatchStatusRequest {
+}
+
+/** How sending goes, at this moment. All but the last is of the organisation. */
+export interface GetDispatchStatusResponse {
+  /** Messages that wait to be sent, held ones and those for later included. */
+  queued: number;
+  /** Messages that wait and are under a hold. */
+  held: number;
+  /** For how long the oldest message that may be sent has been ready; absent if none is. A sender at its pace makes it grow. */
+  oldestReadyAge:
+    | Duration
+    | undefined;
+  /** For how long a sender has stood idle though messages of it may be sent; absent if none does. */
+  longestIdle:
+    | Duration
+    | undefined;
+  /** Messages that are being sent. */
+  sending: number;
+  /** Messages of unknown outcome. */
+  unknown: number;
+  /** For how long the oldest of them has been unknown; absent if there is none. */
+  oldestUnknownAge:
+    | Duration
+    | undefined;
+  /** How many holds are in force. */
+  holds: number;
+  /** Of the whole installation: how old the oldest event is that dispatch has not published yet; absent if there is none. */
+  oldestEventAge: Duration | undefined;
 }
 
 /** Asks for the quota. */
@@ -1200,9 +1248,9 @@ export interface SendReplyRequest {
   channelId: string;
   /** The customer's address. */
   toAddress: string;
-  /** The text. */
+  /** The text, 1 to 1,600 characters. */
   text: string;
-  /** The conversation; its messages are sent one at a time, in order. */
+  /** The conversation, a UUID. Its messages are sent one at a time, in the order in which they were accepted. */
   conversationId: string;
 }
 
@@ -1210,6 +1258,8 @@ export interface SendReplyRequest {
 export interface SendReplyResponse {
   /** The message. */
   messageId: string;
+  /** How many SMS segments it takes. */
+  segments: number;
 }
 
 /** Asks to erase a contact. */
@@ -1825,6 +1875,8 @@ function createBaseOutboundRequest(): OutboundRequest {
     counts: undefined,
     createTime: undefined,
     expireTime: undefined,
+    cancelTime: undefined,
+    paused: false,
   };
 }
 
@@ -1859,6 +1911,12 @@ export const OutboundRequest: MessageFns<OutboundRequest> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(82).fork()).join();
+    }
+    if (message.cancelTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.cancelTime), writer.uint32(90).fork()).join();
+    }
+    if (message.paused !== false) {
+      writer.uint32(96).bool(message.paused);
     }
     return writer;
   },
@@ -1956,6 +2014,22 @@ export const OutboundRequest: MessageFns<OutboundRequest> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.cancelTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2008,6 +2082,12 @@ export const OutboundRequest: MessageFns<OutboundRequest> = {
         : isSet(object.expire_time)
         ? fromJsonTimestamp(object.expire_time)
         : undefined,
+      cancelTime: isSet(object.cancelTime)
+        ? fromJsonTimestamp(object.cancelTime)
+        : isSet(object.cancel_time)
+        ? fromJsonTimestamp(object.cancel_time)
+        : undefined,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
     };
   },
 
@@ -2043,6 +2123,12 @@ export const OutboundRequest: MessageFns<OutboundRequest> = {
     if (message.expireTime !== undefined) {
       obj.expireTime = message.expireTime.toISOString();
     }
+    if (message.cancelTime !== undefined) {
+      obj.cancelTime = message.cancelTime.toISOString();
+    }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
     return obj;
   },
 
@@ -2063,6 +2149,8 @@ export const OutboundRequest: MessageFns<OutboundRequest> = {
       : undefined;
     message.createTime = object.createTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
+    message.cancelTime = object.cancelTime ?? undefined;
+    message.paused = object.paused ?? false;
     return message;
   },
 };
@@ -6952,7 +7040,15 @@ export const ResolveMessageResponse: MessageFns<ResolveMessageResponse> = {
 };
 
 function createBaseHold(): Hold {
-  return { id: "", kind: Hold_Kind.UNSPECIFIED, subjectId: "", note: "", createTime: undefined };
+  return {
+    id: "",
+    kind: Hold_Kind.UNSPECIFIED,
+    subjectId: "",
+    note: "",
+    createTime: undefined,
+    caller: "",
+    releaseTime: undefined,
+  };
 }
 
 export const Hold: MessageFns<Hold> = {
@@ -6971,6 +7067,12 @@ export const Hold: MessageFns<Hold> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(42).fork()).join();
+    }
+    if (message.caller !== "") {
+      writer.uint32(50).string(message.caller);
+    }
+    if (message.releaseTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.releaseTime), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -7028,6 +7130,22 @@ export const Hold: MessageFns<Hold> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.releaseTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7055,6 +7173,12 @@ export const Hold: MessageFns<Hold> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      releaseTime: isSet(object.releaseTime)
+        ? fromJsonTimestamp(object.releaseTime)
+        : isSet(object.release_time)
+        ? fromJsonTimestamp(object.release_time)
+        : undefined,
     };
   },
 
@@ -7075,6 +7199,12 @@ export const Hold: MessageFns<Hold> = {
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
     }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.releaseTime !== undefined) {
+      obj.releaseTime = message.releaseTime.toISOString();
+    }
     return obj;
   },
 
@@ -7088,6 +7218,8 @@ export const Hold: MessageFns<Hold> = {
     message.subjectId = object.subjectId ?? "";
     message.note = object.note ?? "";
     message.createTime = object.createTime ?? undefined;
+    message.caller = object.caller ?? "";
+    message.releaseTime = object.releaseTime ?? undefined;
     return message;
   },
 };
@@ -7322,11 +7454,14 @@ export const ReleaseHoldRequest: MessageFns<ReleaseHoldRequest> = {
 };
 
 function createBaseReleaseHoldResponse(): ReleaseHoldResponse {
-  return {};
+  return { hold: undefined };
 }
 
 export const ReleaseHoldResponse: MessageFns<ReleaseHoldResponse> = {
-  encode(_: ReleaseHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ReleaseHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -7343,6 +7478,14 @@ export const ReleaseHoldResponse: MessageFns<ReleaseHoldResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7355,20 +7498,24 @@ export const ReleaseHoldResponse: MessageFns<ReleaseHoldResponse> = {
     }
   },
 
-  fromJSON(_: any): ReleaseHoldResponse {
-    return {};
+  fromJSON(object: any): ReleaseHoldResponse {
+    return { hold: isSet(object.hold) ? Hold.fromJSON(object.hold) : undefined };
   },
 
-  toJSON(_: ReleaseHoldResponse): unknown {
+  toJSON(message: ReleaseHoldResponse): unknown {
     const obj: any = {};
+    if (message.hold !== undefined) {
+      obj.hold = Hold.toJSON(message.hold);
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<ReleaseHoldResponse>, I>>(base?: I): ReleaseHoldResponse {
     return ReleaseHoldResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ReleaseHoldResponse>, I>>(_: I): ReleaseHoldResponse {
+  fromPartial<I extends Exact<DeepPartial<ReleaseHoldResponse>, I>>(object: I): ReleaseHoldResponse {
     const message = createBaseReleaseHoldResponse();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
     return message;
   },
 };
@@ -7551,6 +7698,289 @@ export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
     const message = createBaseListHoldsResponse();
     message.holds = object.holds?.map((e) => Hold.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseGetDispatchStatusRequest(): GetDispatchStatusRequest {
+  return {};
+}
+
+export const GetDispatchStatusRequest: MessageFns<GetDispatchStatusRequest> = {
+  encode(_: GetDispatchStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDispatchStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDispatchStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetDispatchStatusRequest {
+    return {};
+  },
+
+  toJSON(_: GetDispatchStatusRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetDispatchStatusRequest>, I>>(base?: I): GetDispatchStatusRequest {
+    return GetDispatchStatusRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetDispatchStatusRequest>, I>>(_: I): GetDispatchStatusRequest {
+    const message = createBaseGetDispatchStatusRequest();
+    return message;
+  },
+};
+
+function createBaseGetDispatchStatusResponse(): GetDispatchStatusResponse {
+  return {
+    queued: 0,
+    held: 0,
+    oldestReadyAge: undefined,
+    longestIdle: undefined,
+    sending: 0,
+    unknown: 0,
+    oldestUnknownAge: undefined,
+    holds: 0,
+    oldestEventAge: undefined,
+  };
+}
+
+export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = {
+  encode(message: GetDispatchStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.queued !== 0) {
+      writer.uint32(8).int32(message.queued);
+    }
+    if (message.held !== 0) {
+      writer.uint32(16).int32(message.held);
+    }
+    if (message.oldestReadyAge !== undefined) {
+      Duration.encode(message.oldestReadyAge, writer.uint32(26).fork()).join();
+    }
+    if (message.longestIdle !== undefined) {
+      Duration.encode(message.longestIdle, writer.uint32(34).fork()).join();
+    }
+    if (message.sending !== 0) {
+      writer.uint32(40).int32(message.sending);
+    }
+    if (message.unknown !== 0) {
+      writer.uint32(48).int32(message.unknown);
+    }
+    if (message.oldestUnknownAge !== undefined) {
+      Duration.encode(message.oldestUnknownAge, writer.uint32(58).fork()).join();
+    }
+    if (message.holds !== 0) {
+      writer.uint32(64).int32(message.holds);
+    }
+    if (message.oldestEventAge !== undefined) {
+      Duration.encode(message.oldestEventAge, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDispatchStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDispatchStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.queued = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.held = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.oldestReadyAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.longestIdle = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sending = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unknown = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.oldestUnknownAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.holds = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.oldestEventAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetDispatchStatusResponse {
+    return {
+      queued: isSet(object.queued) ? globalThis.Number(object.queued) : 0,
+      held: isSet(object.held) ? globalThis.Number(object.held) : 0,
+      oldestReadyAge: isSet(object.oldestReadyAge)
+        ? Duration.fromJSON(object.oldestReadyAge)
+        : isSet(object.oldest_ready_age)
+        ? Duration.fromJSON(object.oldest_ready_age)
+        : undefined,
+      longestIdle: isSet(object.longestIdle)
+        ? Duration.fromJSON(object.longestIdle)
+        : isSet(object.longest_idle)
+        ? Duration.fromJSON(object.longest_idle)
+        : undefined,
+      sending: isSet(object.sending) ? globalThis.Number(object.sending) : 0,
+      unknown: isSet(object.unknown) ? globalThis.Number(object.unknown) : 0,
+      oldestUnknownAge: isSet(object.oldestUnknownAge)
+        ? Duration.fromJSON(object.oldestUnknownAge)
+        : isSet(object.oldest_unknown_age)
+        ? Duration.fromJSON(object.oldest_unknown_age)
+        : undefined,
+      holds: isSet(object.holds) ? globalThis.Number(object.holds) : 0,
+      oldestEventAge: isSet(object.oldestEventAge)
+        ? Duration.fromJSON(object.oldestEventAge)
+        : isSet(object.oldest_event_age)
+        ? Duration.fromJSON(object.oldest_event_age)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetDispatchStatusResponse): unknown {
+    const obj: any = {};
+    if (message.queued !== 0) {
+      obj.queued = Math.round(message.queued);
+    }
+    if (message.held !== 0) {
+      obj.held = Math.round(message.held);
+    }
+    if (message.oldestReadyAge !== undefined) {
+      obj.oldestReadyAge = Duration.toJSON(message.oldestReadyAge);
+    }
+    if (message.longestIdle !== undefined) {
+      obj.longestIdle = Duration.toJSON(message.longestIdle);
+    }
+    if (message.sending !== 0) {
+      obj.sending = Math.round(message.sending);
+    }
+    if (message.unknown !== 0) {
+      obj.unknown = Math.round(message.unknown);
+    }
+    if (message.oldestUnknownAge !== undefined) {
+      obj.oldestUnknownAge = Duration.toJSON(message.oldestUnknownAge);
+    }
+    if (message.holds !== 0) {
+      obj.holds = Math.round(message.holds);
+    }
+    if (message.oldestEventAge !== undefined) {
+      obj.oldestEventAge = Duration.toJSON(message.oldestEventAge);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetDispatchStatusResponse>, I>>(base?: I): GetDispatchStatusResponse {
+    return GetDispatchStatusResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetDispatchStatusResponse>, I>>(object: I): GetDispatchStatusResponse {
+    const message = createBaseGetDispatchStatusResponse();
+    message.queued = object.queued ?? 0;
+    message.held = object.held ?? 0;
+    message.oldestReadyAge = (object.oldestReadyAge !== undefined && object.oldestReadyAge !== null)
+      ? Duration.fromPartial(object.oldestReadyAge)
+      : undefined;
+    message.longestIdle = (object.longestIdle !== undefined && object.longestIdle !== null)
+      ? Duration.fromPartial(object.longestIdle)
+      : undefined;
+    message.sending = object.sending ?? 0;
+    message.unknown = object.unknown ?? 0;
+    message.oldestUnknownAge = (object.oldestUnknownAge !== undefined && object.oldestUnknownAge !== null)
+      ? Duration.fromPartial(object.oldestUnknownAge)
+      : undefined;
+    message.holds = object.holds ?? 0;
+    message.oldestEventAge = (object.oldestEventAge !== undefined && object.oldestEventAge !== null)
+      ? Duration.fromPartial(object.oldestEventAge)
+      : undefined;
     return message;
   },
 };
@@ -10317,13 +10747,16 @@ export const SendReplyRequest: MessageFns<SendReplyRequest> = {
 };
 
 function createBaseSendReplyResponse(): SendReplyResponse {
-  return { messageId: "" };
+  return { messageId: "", segments: 0 };
 }
 
 export const SendReplyResponse: MessageFns<SendReplyResponse> = {
   encode(message: SendReplyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.messageId !== "") {
       writer.uint32(10).string(message.messageId);
+    }
+    if (message.segments !== 0) {
+      writer.uint32(16).int32(message.segments);
     }
     return writer;
   },
@@ -10349,6 +10782,14 @@ export const SendReplyResponse: MessageFns<SendReplyResponse> = {
             message.messageId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.segments = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10368,6 +10809,7 @@ export const SendReplyResponse: MessageFns<SendReplyResponse> = {
         : isSet(object.message_id)
         ? globalThis.String(object.message_id)
         : "",
+      segments: isSet(object.segments) ? globalThis.Number(object.segments) : 0,
     };
   },
 
@@ -10375,6 +10817,9 @@ export const SendReplyResponse: MessageFns<SendReplyResponse> = {
     const obj: any = {};
     if (message.messageId !== "") {
       obj.messageId = message.messageId;
+    }
+    if (message.segments !== 0) {
+      obj.segments = Math.round(message.segments);
     }
     return obj;
   },
@@ -10385,6 +10830,7 @@ export const SendReplyResponse: MessageFns<SendReplyResponse> = {
   fromPartial<I extends Exact<DeepPartial<SendReplyResponse>, I>>(object: I): SendReplyResponse {
     const message = createBaseSendReplyResponse();
     message.messageId = object.messageId ?? "";
+    message.segments = object.segments ?? 0;
     return message;
   },
 };
@@ -10800,7 +11246,7 @@ export const DispatchServiceService = {
     responseSerialize: (value: GetRequestResponse): Buffer => Buffer.from(GetRequestResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetRequestResponse => GetRequestResponse.decode(value),
   },
-  /** Lists the organisation's requests, newest first. */
+  /** Lists the organisation's requests, newest first, without the replies of agents. */
   listRequests: {
     path: "/herald.dispatch.v1.DispatchService/ListRequests" as const,
     requestStream: false as const,
@@ -10811,7 +11257,10 @@ export const DispatchServiceService = {
       Buffer.from(ListRequestsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRequestsResponse => ListRequestsResponse.decode(value),
   },
-  /** Ends what of a request is still queued. */
+  /**
+   * Ends what of a request is still queued. Messages that are being sent go their way; those that turn out not to have left
+   * are cancelled too. A repeat changes nothing.
+   */
   cancelRequest: {
     path: "/herald.dispatch.v1.DispatchService/CancelRequest" as const,
     requestStream: false as const,
@@ -10822,7 +11271,10 @@ export const DispatchServiceService = {
       Buffer.from(CancelRequestResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelRequestResponse => CancelRequestResponse.decode(value),
   },
-  /** Holds what of a request is still queued. */
+  /**
+   * Holds what of a request is still queued, from the next claim on: what was claimed before leaves within 5 seconds.
+   * What is held still expires.
+   */
   pauseRequest: {
     path: "/herald.dispatch.v1.DispatchService/PauseRequest" as const,
     requestStream: false as const,
@@ -10900,7 +11352,11 @@ export const DispatchServiceService = {
       Buffer.from(ResolveMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResolveMessageResponse => ResolveMessageResponse.decode(value),
   },
-  /** Holds the queued messages of a configuration, a channel or the whole organisation. */
+  /**
+   * Holds the queued messages of a request, a configuration, a channel or the whole organisation, from the next claim on:
+   * what was claimed before leaves within 5 seconds. What is held still expires. One hold stands on a subject: where it
+   * is held already, the answer is that hold.
+   */
   placeHold: {
     path: "/herald.dispatch.v1.DispatchService/PlaceHold" as const,
     requestStream: false as const,
@@ -10910,7 +11366,7 @@ export const DispatchServiceService = {
     responseSerialize: (value: PlaceHoldResponse): Buffer => Buffer.from(PlaceHoldResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PlaceHoldResponse => PlaceHoldResponse.decode(value),
   },
-  /** Lets held messages go on. */
+  /** Lets held messages go on, unless another hold stands on them. A repeat changes nothing. */
   releaseHold: {
     path: "/herald.dispatch.v1.DispatchService/ReleaseHold" as const,
     requestStream: false as const,
@@ -10929,6 +11385,18 @@ export const DispatchServiceService = {
     requestDeserialize: (value: Buffer): ListHoldsRequest => ListHoldsRequest.decode(value),
     responseSerialize: (value: ListHoldsResponse): Buffer => Buffer.from(ListHoldsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListHoldsResponse => ListHoldsResponse.decode(value),
+  },
+  /** Tells how sending goes: what waits, what is held, what is unknown. For operators. */
+  getDispatchStatus: {
+    path: "/herald.dispatch.v1.DispatchService/GetDispatchStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetDispatchStatusRequest): Buffer =>
+      Buffer.from(GetDispatchStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetDispatchStatusRequest => GetDispatchStatusRequest.decode(value),
+    responseSerialize: (value: GetDispatchStatusResponse): Buffer =>
+      Buffer.from(GetDispatchStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetDispatchStatusResponse => GetDispatchStatusResponse.decode(value),
   },
   /** Returns how much of the rolling hour's requests is used. */
   getQuota: {
@@ -11084,11 +11552,17 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   streamOutboundMessages: handleBidiStreamingCall<StreamOutboundMessagesRequest, StreamOutboundMessagesResponse>;
   /** Returns a request with its counts. */
   getRequest: handleUnaryCall<GetRequestRequest, GetRequestResponse>;
-  /** Lists the organisation's requests, newest first. */
+  /** Lists the organisation's requests, newest first, without the replies of agents. */
   listRequests: handleUnaryCall<ListRequestsRequest, ListRequestsResponse>;
-  /** Ends what of a request is still queued. */
+  /**
+   * Ends what of a request is still queued. Messages that are being sent go their way; those that turn out not to have left
+   * are cancelled too. A repeat changes nothing.
+   */
   cancelRequest: handleUnaryCall<CancelRequestRequest, CancelRequestResponse>;
-  /** Holds what of a request is still queued. */
+  /**
+   * Holds what of a request is still queued, from the next claim on: what was claimed before leaves within 5 seconds.
+   * What is held still expires.
+   */
   pauseRequest: handleUnaryCall<PauseRequestRequest, PauseRequestResponse>;
   /** Lets a held request go on. */
   resumeRequest: handleUnaryCall<ResumeRequestRequest, ResumeRequestResponse>;
@@ -11102,12 +11576,18 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   listMessageSteps: handleUnaryCall<ListMessageStepsRequest, ListMessageStepsResponse>;
   /** Decides by hand what became of a message whose outcome is unknown. */
   resolveMessage: handleUnaryCall<ResolveMessageRequest, ResolveMessageResponse>;
-  /** Holds the queued messages of a configuration, a channel or the whole organisation. */
+  /**
+   * Holds the queued messages of a request, a configuration, a channel or the whole organisation, from the next claim on:
+   * what was claimed before leaves within 5 seconds. What is held still expires. One hold stands on a subject: where it
+   * is held already, the answer is that hold.
+   */
   placeHold: handleUnaryCall<PlaceHoldRequest, PlaceHoldResponse>;
-  /** Lets held messages go on. */
+  /** Lets held messages go on, unless another hold stands on them. A repeat changes nothing. */
   releaseHold: handleUnaryCall<ReleaseHoldRequest, ReleaseHoldResponse>;
   /** Lists the holds in force. */
   listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
+  /** Tells how sending goes: what waits, what is held, what is unknown. For operators. */
+  getDispatchStatus: handleUnaryCall<GetDispatchStatusRequest, GetDispatchStatusResponse>;
   /** Returns how much of the rolling hour's requests is used. */
   getQuota: handleUnaryCall<GetQuotaRequest, GetQuotaResponse>;
   /** Starts a run of an instant flow. */
@@ -11194,7 +11674,7 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetRequestResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the organisation's requests, newest first. */
+  /** Lists the organisation's requests, newest first, without the replies of agents. */
   listRequests(
     request: ListRequestsRequest,
     callback: (error: ServiceError | null, response: ListRequestsResponse) => void,
@@ -11210,7 +11690,10 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRequestsResponse) => void,
   ): ClientUnaryCall;
-  /** Ends what of a request is still queued. */
+  /**
+   * Ends what of a request is still queued. Messages that are being sent go their way; those that turn out not to have left
+   * are cancelled too. A repeat changes nothing.
+   */
   cancelRequest(
     request: CancelRequestRequest,
     callback: (error: ServiceError | null, response: CancelRequestResponse) => void,
@@ -11226,7 +11709,10 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelRequestResponse) => void,
   ): ClientUnaryCall;
-  /** Holds what of a request is still queued. */
+  /**
+   * Holds what of a request is still queued, from the next claim on: what was claimed before leaves within 5 seconds.
+   * What is held still expires.
+   */
   pauseRequest(
     request: PauseRequestRequest,
     callback: (error: ServiceError | null, response: PauseRequestResponse) => void,
@@ -11332,7 +11818,11 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResolveMessageResponse) => void,
   ): ClientUnaryCall;
-  /** Holds the queued messages of a configuration, a channel or the whole organisation. */
+  /**
+   * Holds the queued messages of a request, a configuration, a channel or the whole organisation, from the next claim on:
+   * what was claimed before leaves within 5 seconds. What is held still expires. One hold stands on a subject: where it
+   * is held already, the answer is that hold.
+   */
   placeHold(
     request: PlaceHoldRequest,
     callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,
@@ -11348,7 +11838,7 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,
   ): ClientUnaryCall;
-  /** Lets held messages go on. */
+  /** Lets held messages go on, unless another hold stands on them. A repeat changes nothing. */
   releaseHold(
     request: ReleaseHoldRequest,
     callback: (error: ServiceError | null, response: ReleaseHoldResponse) => void,
@@ -11379,6 +11869,22 @@ export interface DispatchServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells how sending goes: what waits, what is held, what is unknown. For operators. */
+  getDispatchStatus(
+    request: GetDispatchStatusRequest,
+    callback: (error: ServiceError | null, response: GetDispatchStatusResponse) => void,
+  ): ClientUnaryCall;
+  getDispatchStatus(
+    request: GetDispatchStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetDispatchStatusResponse) => void,
+  ): ClientUnaryCall;
+  getDispatchStatus(
+    request: GetDispatchStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetDispatchStatusResponse) => void,
   ): ClientUnaryCall;
   /** Returns how much of the rolling hour's requests is used. */
   getQuota(
