@@ -9,7 +9,7 @@ import { ISSUER_DEFAULT, tlsOf, type Environment } from '@herald/service';
 import { AdviceError } from '../advice-error';
 import { issuerKeyOf } from '../system/home';
 import { isAlive } from '../system/is-alive';
-import { readSystemFile } from '../system/system-file';
+import { readSystemFile, type SystemFile } from '../system/system-file';
 
 /** The services of a running Herald, called as one user. */
 export interface Connection {
@@ -39,25 +39,43 @@ const TOKEN_SECONDS = 3_600;
 /** Accepting a request of a hundred contacts on a busy machine takes a moment. */
 const CALL_MS = 30_000;
 
-/** Connects to the services the environment names, or to the system of the home. Throws AdviceError when there is none. */
-export async function connect(home: string, environment: Environment, user: User): Promise<Connection> {
+/** Where the services of a system are, as far as anybody told. */
+export interface Located {
+  urls: Readonly<Partial<Record<keyof SystemFile['services'], string>>>;
+  tls: TlsFiles | undefined;
+  /** What the system of the home wrote, if it runs. */
+  running: SystemFile | undefined;
+}
+
+/** Finds the services that the environment names, or those of the system of the home. */
+export async function locate(home: string, environment: Environment): Promise<Located> {
   const { HERALD_TEMPLATE_URL, HERALD_CONFIGURATION_URL, HERALD_DISPATCH_URL } = environment;
   const file = await readSystemFile(home);
   // One that was killed left its addresses behind, where nobody answers.
-  const running = file !== undefined && isAlive(file.pid) ? file.services : undefined;
-  const known = {
-    template: HERALD_TEMPLATE_URL ?? running?.template,
-    configuration: HERALD_CONFIGURATION_URL ?? running?.configuration,
-    dispatch: HERALD_DISPATCH_URL ?? running?.dispatch,
+  const running = file !== undefined && isAlive(file.pid) ? file : undefined;
+  const named = {
+    template: HERALD_TEMPLATE_URL,
+    configuration: HERALD_CONFIGURATION_URL,
+    dispatch: HERALD_DISPATCH_URL,
   };
-  const urlOf = (service: keyof typeof known): string => {
+  const told = Object.entries(named).filter(([, url]) => url !== undefined);
+  return {
+    urls: { ...running?.services, ...Object.fromEntries(told) },
+    tls: tlsOf(environment) ?? running?.tls,
+    running,
+  };
+}
+
+/** Connects to the services the environment names, or to the system of the home. Throws AdviceError when there is none. */
+export async function connect(home: string, environment: Environment, user: User): Promise<Connection> {
+  const { urls: known, tls } = await locate(home, environment);
+  const urlOf = (service: AuditedService): string => {
     const url = known[service];
     if (url !== undefined) return url;
     throw new AdviceError(
       `No Herald runs in ${home}. Start one with "npm start", name its --home, or set HERALD_${service.toUpperCase()}_URL.`,
     );
   };
-  const tls = tlsOf(environment) ?? (running && file?.tls);
   const urls = {
     template: urlOf('template'),
     configuration: urlOf('configuration'),

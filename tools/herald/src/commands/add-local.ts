@@ -2,21 +2,17 @@ import type { Command } from 'commander';
 import type { Contact } from '@herald/contracts/dispatch';
 import { makeToken } from '../client/connect';
 import { sampleContacts, SAMPLE_CONTACTS_MAX } from '../sample/contacts';
-import { isAlive } from '../system/is-alive';
-import { readSystemFile } from '../system/system-file';
 import { scopesOf } from './add-verbs';
 import { between, name } from './arguments';
 import type { CommandContext } from './context';
 import { fail } from './failure';
-import { show } from './show';
 
 /** A token that lives longer is refused by every service. */
 const TOKEN_SECONDS_MAX = 86_400;
 
-/** Adds the commands that call no service: token, status, and the sample's contacts. */
+/** Adds the commands that call no service: token, and the sample's contacts. */
 export function addLocal(root: Command, context: CommandContext): void {
   addToken(root, context);
-  addStatus(root, context);
   root
     .command('sample')
     .description('material to try Herald with')
@@ -48,21 +44,6 @@ function addToken(root: Command, { environment, home }: CommandContext): void {
       } catch (error) {
         fail(error, options.json);
       }
-    });
-}
-
-function addStatus(root: Command, { home }: CommandContext): void {
-  root
-    .command('status')
-    .description('show where the system of a home listens, and whether it runs')
-    .option('--home <directory>', 'where its data is', home)
-    .option('--json', 'print JSON')
-    .action(async (options: { home: string; json?: boolean }) => {
-      const file = await readSystemFile(options.home);
-      const isRunning = file !== undefined && isAlive(file.pid);
-      if (!isRunning) process.exitCode = 1;
-      const answer = { isRunning, ...file };
-      process.stdout.write(`${options.json === true ? JSON.stringify(answer) : show(answer)}\n`);
     });
 }
 

@@ -4,9 +4,11 @@ import { demo } from '../demo/demo';
 import { SAMPLE_CONTACTS_MAX } from '../sample/contacts';
 import { prepareDatabases } from '../system/database';
 import { PORT_BASE_MAX } from '../system/ports';
+import { addControl } from './add-control';
 import { addDlq } from './add-dlq';
 import { addLocal } from './add-local';
 import { addSend } from './add-send';
+import { addStatus } from './add-status';
 import { addVerbs } from './add-verbs';
 import { between } from './arguments';
 import type { CommandContext } from './context';
@@ -29,6 +31,8 @@ export function program(context: CommandContext): Command {
   addSend(root, context);
   addDlq(root, context);
   addLocal(root, context);
+  addStatus(root, context);
+  addControl(root, context);
   return root;
 }
 

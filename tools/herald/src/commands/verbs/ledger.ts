@@ -3,7 +3,7 @@ import { AdviceError } from '../../advice-error';
 import { patiently } from '../../client/send-contacts';
 import { PAGE, pageOf, READS_ALL_MS, type Noun } from './verb';
 
-/** What can be asked about requests. */
+/** What can be asked about requests, and done about them. */
 export const REQUEST: Noun = {
   noun: 'request',
   text: "what became of a request's contacts",
@@ -19,6 +19,24 @@ export const REQUEST: Noun = {
       text: 'list requests, newest first',
       options: PAGE,
       run: ({ dispatch }, options) => dispatch.listRequests(pageOf(options)),
+    },
+    {
+      verb: 'cancel',
+      text: 'end what of a request is still queued; what is being sent goes its way',
+      takesId: true,
+      run: ({ dispatch }, _options, outboundRequestId) => dispatch.cancelRequest({ outboundRequestId }),
+    },
+    {
+      verb: 'pause',
+      text: 'hold what of a request is still queued',
+      takesId: true,
+      run: ({ dispatch }, _options, outboundRequestId) => dispatch.pauseRequest({ outboundRequestId }),
+    },
+    {
+      verb: 'resume',
+      text: 'let a paused request go on',
+      takesId: true,
+      run: ({ dispatch }, _options, outboundRequestId) => dispatch.resumeRequest({ outboundRequestId }),
     },
   ],
 };
