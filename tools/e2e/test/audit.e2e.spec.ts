@@ -1,7 +1,7 @@
 import type { AuditEntry } from '@herald/contracts/audit';
 import { decodeStatus } from '@herald/grpc';
 import { AUDITED_SERVICES, type AuditedService, type Connection } from '@herald/herald-cli';
-import { CANARY, CHANGES, ORG, SHOWN, type Scene, type Shown } from './every-change';
+import { CANARY, CHANGES, ORG, SHOWN, type Change, type Scene, type Shown } from './every-change';
 import { anyCaller, EVERY_RPC, type AnyCaller, type Rpc } from './every-rpc';
 import { oneProcessHerald } from './one-process-herald';
 import type { RunningHerald } from './running-herald';
@@ -75,13 +75,18 @@ describe('the audit log of every service', () => {
     await herald.tokens.serviceToken('conversation', ORG),
   ];
 
+  const callerOf = ({ caller: service }: Change) =>
+    service === undefined
+      ? { token: tokens.may, callerKind: 'CALLER_KIND_USER', caller: 'ben' }
+      : { token: tokens[service], callerKind: 'CALLER_KIND_SERVICE', caller: `service:${service}` };
+
   it.each(served.map((rpc) => [rpc.name, rpc] as const))(
     'S16: %s leaves one entry, and none when it is refused or repeated',
     async (name, rpc) => {
       const at = rpc.at as AuditedService;
       const change = await (CHANGES[name] as (typeof CHANGES)[string])(scene);
       const earlier = await entriesAt(at);
-      const token = change.caller === undefined ? tokens.may : tokens[change.caller];
+      const { token, ...who } = callerOf(change);
       await expect(answerOf(rpc, change.refused, token)).rejects.toThrow();
       expect(await caller.call(rpc, tokens.mayNot, change.request)).toHaveProperty('error');
       expect(await entriesAt(at)).toEqual(earlier);
@@ -94,9 +99,7 @@ describe('the audit log of every service', () => {
       const show = SHOWN[change.kind] as (answer: unknown) => Shown;
       const { id, shown } = show(answer);
       expect(entry).toMatchObject({
-        callerKind: change.caller === undefined ? 'CALLER_KIND_USER' : 'CALLER_KIND_SERVICE',
-        caller: change.caller === undefined ? 'ben' : `service:${change.caller}`,
-        ...{ rpc: rpc.method.path.slice(1), orgId: ORG },
+        ...{ ...who, rpc: rpc.method.path.slice(1), orgId: ORG },
         ...{ subjectKind: change.kind, subjectId: id },
         requestId: 'requestId' in change.request ? change.request.requestId : '',
       });

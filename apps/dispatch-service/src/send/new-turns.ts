@@ -19,8 +19,8 @@ export interface NewTurn {
 
 /**
  * Moves messages to new batches of the same sender, guarantee and expiry, as their next attempts; those of one batch stay
- * together. What would be ready only after its expiry is expired at once, and what was cancelled meanwhile ends so. Whoever calls has locked the messages and
- * found that each still stands at the attempt of its turn.
+ * together. What would be ready only after its expiry is expired at once, and what was cancelled meanwhile is cancelled.
+ * Whoever calls has locked the messages and found that each still stands at the attempt of its turn.
  */
 export async function giveNewTurns(
   tx: Tx,

@@ -1,6 +1,6 @@
 import type { GetDispatchStatusResponse } from '@herald/contracts/dispatch';
 
-/** A message that may be sent, and whose sender is free, is claimed within this time: the sweeper alone finds it in 2 s (reliability.md §6). */
+/** What may be sent by a sender that is free is claimed within this time: the sweeper alone finds it in 2 s (reliability.md §6). */
 const IDLE_SECONDS_MAX = 10;
 /** Events are published as they are written; this is the longest the oldest may wait (reliability.md §6). */
 const EVENT_AGE_SECONDS_MAX = 5;
@@ -58,7 +58,7 @@ function sendingOf(status: GetDispatchStatusResponse): Finding[] {
       'idle sender',
       ageText(longestIdle),
       isWithin(longestIdle, IDLE_SECONDS_MAX) ||
-        'Something is ready and nobody sends it. See that the channel and its account are enabled and valid ("channel list", "account list").',
+        'Something is ready and nobody sends it. See that its channel and account are enabled ("channel list", "account list").',
     ),
     finding('sending', String(sending)),
     finding(
