@@ -133,7 +133,8 @@ export function isolationStories(herald: () => RunningHerald): void {
         const request = requestWith(ids, rpc);
         const { reasons, answers } = await heardFrom(rpc, request);
         for (const id of Object.values(ids)) for (const answer of answers) expect(answer).not.toContain(id);
-        if (!request || rpc.name.startsWith('List') || reasons.has('UNIMPLEMENTED')) continue;
+        // What only narrows a list or a report by an id finds nothing, and does not say that it is not there.
+        if (!request || /^List|^GetDeliveryReport$/.test(rpc.name) || reasons.has('UNIMPLEMENTED')) continue;
         tried.push(rpc.name);
         const found = [...reasons].filter((reason) => reason.endsWith('_NOT_FOUND'));
         expect([rpc.name, answers, found, [...reasons]]).toEqual([
