@@ -190,6 +190,8 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     slice_insert: worker(ORG, open.channelId, 0, 1, SHARD, epoch, 5, [open.batchId], [1], [50]),
     batch_follow: worker(ORG, sent.batchId, newId(), 1, 100, first, last),
     message_move: worker(ORG, open.batchId, false, ids, each('THROTTLED')),
+    breaker_open: worker(ORG, sent.channelAccountId, sent.channelId, SHARD, epoch, 'HOST_DOWN', 10),
+    breaker_close: worker(ORG, sent.channelAccountId, sent.channelId),
     batch_sweep: worker([SHARD], 200, 5_000),
     batch_lane_page: worker(SHARD, ORG, open.channelId, 0, 200),
     quota_take_number: app(ORG),
