@@ -184,6 +184,7 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     lease_hold: worker(SHARD, epoch),
     batch_lock_overdue: worker(ORG, open.batchId),
     batch_lock: worker(ORG, [open.batchId]),
+    sequence_busy: worker(ORG, [open.batchId], 100, 20),
     sender_lock: worker(ORG, open.channelId),
     claim_read: worker(ORG, [open.batchId], [0], [open.messageIds[0]], [open.messageIds.at(-1)], 100, 100),
     batch_claim: worker(ORG, [open.batchId], [50]),
@@ -203,7 +204,7 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     ),
     batch_insert: app(
       ...[ORG, newId(), SHARD, open.channelId, open.channelAccountId, 0, 'AT_MOST_ONCE', time, time],
-      ...[100, fresh[0], fresh.at(-1), null, time],
+      ...[100, fresh[0], fresh.at(-1), null, time, open.id, newId(), null, null],
     ),
     message_insert: app(
       ...[ORG, open.id, open.batchId, time],
