@@ -138,6 +138,23 @@ export function faultsOfWhole({ accepted, inLedger, isConserved, repeatsAgree }:
   ];
 }
 
+const SUSPECTS_MAX = 5;
+
+/** Some messages that are not as they should be, in words that say where they stand, for whoever looks into it. */
+export function suspectsOf(evidence: Evidence): string[] {
+  const received = Map.groupBy(evidence.receipts, ({ messageId }) => messageId);
+  return evidence.accepted
+    .flatMap((message) => {
+      const taken = received.get(message.id) ?? [];
+      const kind = kindOf(message.id, taken.length > 0, evidence);
+      const isFine = !isDuplicated(message, taken, evidence) && kind !== 'lost' && kind !== 'unresolved';
+      const { state, reason } = evidence.ledger.get(message.id) ?? { state: 'not in the ledger', reason: '' };
+      const attempts = taken.map(({ attempt }) => attempt).join() || 'none';
+      return isFine ? [] : [`${message.id} ${message.guarantee}: ${state} ${reason}; taken in attempts: ${attempts}`];
+    })
+    .slice(0, SUSPECTS_MAX);
+}
+
 /** What is wrong with a verdict, in words; nothing if all is well. */
 export function faultsOf({ lost, duplicated, unresolved }: Verdict): string[] {
   return Object.entries({ lost, duplicated, unresolved }).flatMap(([kind, count]) =>

@@ -4,6 +4,7 @@ import {
   faultsOf,
   faultsOfWhole,
   judge,
+  suspectsOf,
   type AcceptedMessage,
   type Allowance,
   type Receipt,
@@ -24,6 +25,8 @@ export interface Outcome extends Verdict {
   /** How often a call failed beyond the client's own repeats, and was repeated with its id. */
   repeats: number;
   faults: readonly string[];
+  /** Some of the messages that are at fault. */
+  suspects: readonly string[];
 }
 
 /** A run that has hurt, and is judged when all is settled. */
@@ -75,11 +78,11 @@ export async function runAll(
   const ledger = new Map(messages.map(({ id, state, reason }) => [id, { state, reason }]));
   const outcomes = done.map((each): Outcome => {
     const { allowance, load } = each;
-    const verdict = judge({
+    const evidence = {
       ...{ accepted: load.accepted, ledger, receipts, seenUnknown },
       ...{ openAtKill: target.openAtKill, allowance },
-    });
-    return outcomeOf(each, verdict);
+    };
+    return { ...outcomeOf(each, judge(evidence)), suspects: suspectsOf(evidence) };
   });
   return { outcomes, faults: await wholeFaults(target, done, ledger.keys()) };
 }
@@ -174,7 +177,7 @@ async function wereUnknown(done: readonly Done[], receipts: readonly Receipt[]):
   return were;
 }
 
-function outcomeOf({ run, load, open, failpointsHit, failure }: Done, verdict: Verdict): Outcome {
+function outcomeOf({ run, load, open, failpointsHit, failure }: Done, verdict: Verdict): Omit<Outcome, 'suspects'> {
   const { name, isOrderly } = run.hurt;
   const { unknown, failedUnknown } = verdict;
   const isUnknown = unknown + failedUnknown > 0;
