@@ -1,5 +1,6 @@
 import { openKafkaBus, runService, systemClock } from '@herald/service';
 import { start } from './start';
+import { tuningOf } from './tuning';
 
 const needs = ['HERALD_KAFKA_BROKERS', 'HERALD_TEMPLATE_URL', 'HERALD_CONFIGURATION_URL'] as const;
 
@@ -13,12 +14,7 @@ void runService(
         ...{ grpc, database, shards, instance, ownsAll: false },
         templateUrl: environment.HERALD_TEMPLATE_URL,
         configurationUrl: environment.HERALD_CONFIGURATION_URL,
-        lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
-        accountRequestsMax: environment.HERALD_ACCOUNT_REQUESTS_MAX,
-        retention: {
-          messageDays: environment.HERALD_MESSAGE_RETENTION_DAYS,
-          bodyDays: environment.HERALD_BODY_RETENTION_DAYS,
-        },
+        ...tuningOf(environment),
       },
       { bus, clock: systemClock },
     );

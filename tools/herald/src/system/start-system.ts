@@ -162,12 +162,7 @@ async function startServices(
         grpc: { ...grpc('dispatch', ports.dispatch), internalAddress: `${HOST}:${ports.channelz}` },
         database: databaseOf('dispatch'),
         ...{ templateUrl, configurationUrl, shards, instance: `one-process-${process.pid}`, ownsAll: true },
-        lookUpAfterSeconds: environment.HERALD_OUTCOME_LOOKUP_SECONDS,
-        accountRequestsMax: environment.HERALD_ACCOUNT_REQUESTS_MAX,
-        retention: {
-          messageDays: environment.HERALD_MESSAGE_RETENTION_DAYS,
-          bodyDays: environment.HERALD_BODY_RETENTION_DAYS,
-        },
+        ...dispatchService.tuningOf(environment),
       },
       shared,
     ),
