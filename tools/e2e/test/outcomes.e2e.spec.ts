@@ -6,7 +6,6 @@ import { oneProcessHerald } from './one-process-herald';
 import { contactOf, messageIdOf, requestOf } from './requests';
 import type { RunningHerald } from './running-herald';
 
-const ORG = 'outcomes';
 const MESSAGES = 10;
 /** The shortest wait for a callback, the window of a slice, and a few looks. */
 const SETTLED_WITHIN_MS = 40_000;
@@ -16,11 +15,16 @@ describe('outcomes that the answer to a send does not tell', () => {
   let all: Connection;
   let made: SampleOrganisation;
   let number = 0;
+  let organisations = 0;
 
   beforeAll(async () => {
     herald = await oneProcessHerald({ lookUpAfterSeconds: 1 });
-    all = herald.as({ org: ORG });
-    made = await herald.organisation(ORG);
+  });
+  // An organisation for each, with an account of its own: answers that are lost open the breaker of an account.
+  beforeEach(async () => {
+    const org = `outcomes-${(organisations += 1)}`;
+    all = herald.as({ org });
+    made = await herald.organisation(org);
   });
   afterAll(() => herald.stop());
   afterEach(async () => {
