@@ -89,6 +89,9 @@ describe('makeBreakers', () => {
     giveBack();
     expect(breakers.permission(sender('c'))).toEqual({ kind: 'probe' });
     breakers.probe(sender('c'));
+    breakers.ended(sender('c'), missed, true);
+    expect(breakers.permission(sender('c'))).toEqual({ kind: 'probe' });
+    breakers.probe(sender('c'));
     breakers.ended(sender('c'), timedOut, true);
     clock.advance(1_999);
     expect(breakers.permission(sender('c')).kind).toBe('open');

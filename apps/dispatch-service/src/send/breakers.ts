@@ -85,6 +85,8 @@ export function makeBreakers(monotonicMs: () => number, onChange: (change: Break
     ended: (sender, outcome, isProbe) => {
       for (const { scope, entry } of both(sender)) {
         const verdict = verdictOf(outcome, scope);
+        // A probe that says nothing of whom it was for is as good as not made: another has to be.
+        if (!verdict && isProbe) entry.breaker.giveProbeBack();
         const transition = verdict && entry.breaker.ended(verdict, monotonicMs(), isProbe);
         if (!transition) continue;
         entry.reason = transition === 'closed' || outcome.kind === 'accepted' ? undefined : outcome.reason;
