@@ -1,6 +1,7 @@
 import type { GetDispatchStatusResponse } from '@herald/contracts/dispatch';
 import { single, sql, type Database, type Tx } from '@herald/postgres';
 import { countOpenSlicePositions } from '../reports/ledger-store';
+import { BATCH_IS_HELD } from './hold-store';
 
 /** What the status is read from. */
 export interface StatusDeps {
@@ -68,10 +69,7 @@ const WAITING = `
            as "idleMs"
     from (
       select batch.channel_id, batch.ready_at, sender.paid_until, batch.size - batch.claimed_to as messages,
-             exists (select 1 from hold
-                      where hold.org_id = batch.org_id and hold.released_at is null
-                        and hold.subject_id in (batch.outbound_request_id, batch.configuration_id, batch.channel_id,
-                                                batch.org_id)) as is_held
+             ${BATCH_IS_HELD} as is_held
         from shards
         join batch on batch.shard = shards.shard
         left join sender on sender.org_id = batch.org_id and sender.channel_id = batch.channel_id

@@ -26,6 +26,15 @@ export interface NewHold extends HoldSubject {
   createdBy: string;
 }
 
+/**
+ * Whether a hold in force stands on the row `batch`: on its request, its configuration, its channel or its organisation.
+ * Ids are unique over all of these, so that it is one look-up.
+ */
+export const BATCH_IS_HELD = `exists (
+  select 1 from hold
+   where hold.org_id = batch.org_id and hold.released_at is null
+     and hold.subject_id in (batch.outbound_request_id, batch.configuration_id, batch.channel_id, batch.org_id))`;
+
 const COLUMNS = `id, kind, subject_id as "subjectId", note, created_by as "createdBy", created_at as "createdAt",
        released_at as "releasedAt"`;
 

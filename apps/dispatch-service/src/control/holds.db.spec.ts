@@ -1,6 +1,6 @@
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
-import { startInstance, usable, type Instance } from '../../test/instance';
+import { instancesOf, usable } from '../../test/instance';
 import { claimOf, deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
 import { claim } from '../send/claim';
@@ -16,7 +16,7 @@ const PACE = { segmentsPerSecond: 200 };
 describe('a hold', () => {
   let ledger: TestLedger;
   let epoch: string;
-  const running: Instance[] = [];
+  const { start, stopAll } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -27,7 +27,7 @@ describe('a hold', () => {
     epoch = await ledger.lease();
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    await stopAll();
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
@@ -117,8 +117,7 @@ describe('a hold', () => {
   it('S15: stops a sender under load within 5 s, and the rest goes out once it is released', async () => {
     await ledger.asOwner('truncate lease');
     const sent: number[] = [];
-    const instance = await startInstance(ledger, { senders: { find: async () => usable(PACE) } });
-    running.push(instance);
+    const instance = await start({ senders: { find: async () => usable(PACE) } });
     const { send } = instance.provider;
     Object.assign(instance.provider, {
       send: async (...args: Parameters<typeof send>) => {

@@ -1,4 +1,5 @@
 import { sql, type Tx } from '@herald/postgres';
+import { BATCH_IS_HELD } from '../control/hold-store';
 import type { EventDeps } from '../events';
 import { payAccount, segmentsOfClaim, turnAtAccount, type AccountCaps } from './account-caps';
 import { expireRest } from './expire';
@@ -252,10 +253,7 @@ const lockBatches = sql.prepared<BatchRow>(
           ceil(extract(epoch from ready_at - ledger_now()) * 1000)::float8 as "readyInMs",
           channel_account_id as "channelAccountId", first_id as "firstId", last_id as "lastId", traceparent,
           sequence_key is not null as "isSequenced",
-          exists (select 1 from hold
-                   where hold.org_id = batch.org_id and hold.released_at is null
-                     and hold.subject_id in (batch.outbound_request_id, batch.configuration_id, batch.channel_id,
-                                             batch.org_id)) as "isHeld"
+          ${BATCH_IS_HELD} as "isHeld"
      from batch
     where org_id = $1 and id = any($2::uuid[])
     order by id
