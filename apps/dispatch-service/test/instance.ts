@@ -73,6 +73,24 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
+/** The instances of a spec file, each of which is stopped after its test. */
+export function instancesOf(ledger: () => TestLedger): {
+  start(choice?: InstanceChoice): Promise<Instance>;
+  stopAll(): Promise<void>;
+} {
+  const running: Instance[] = [];
+  return {
+    start: async (choice) => {
+      const instance = await startInstance(ledger(), choice);
+      running.push(instance);
+      return instance;
+    },
+    stopAll: async () => {
+      await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    },
+  };
+}
+
 /** Starts what sends, as the service does, for the shard of the ledger's requests. */
 export async function startInstance(ledger: TestLedger, choice: InstanceChoice = {}): Promise<Instance> {
   const { name = 'one', database = ledger.database, provider = new ProviderThatCounts() } = choice;

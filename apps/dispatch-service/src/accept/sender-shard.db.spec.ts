@@ -1,6 +1,6 @@
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
-import { startInstance, usable, type Instance } from '../../test/instance';
+import { instancesOf, usable } from '../../test/instance';
 import { claimOf, deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
 import { claim } from '../send/claim';
@@ -10,7 +10,7 @@ const OTHER_SHARD = SHARD + 1;
 
 describe('the shard of a sender', () => {
   let ledger: TestLedger;
-  const running: Instance[] = [];
+  const { start, stopAll } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -21,7 +21,7 @@ describe('the shard of a sender', () => {
     await ledger.asOwner('truncate lease');
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    await stopAll();
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
@@ -139,9 +139,8 @@ describe('the shard of a sender', () => {
 
   it('lets the owner of each shard send for one organisation, and each message once though a sender moves', async () => {
     const senders = { find: async () => usable({ segmentsPerSecond: 100 }) };
-    const one = await startInstance(ledger, { name: 'one', senders });
-    const two = await startInstance(ledger, { name: 'two', senders, shards: [OTHER_SHARD] });
-    running.push(one, two);
+    const one = await start({ name: 'one', senders });
+    const two = await start({ name: 'two', senders, shards: [OTHER_SHARD] });
     const staying = await ledger.accept({ messages: 50 });
     const moving = await ledger.accept({ messages: 50 });
     const isSent = (request: StoredRequest) =>

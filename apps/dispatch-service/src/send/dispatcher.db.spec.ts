@@ -1,13 +1,6 @@
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
-import {
-  acceptAll,
-  ProviderThatCounts,
-  startInstance,
-  usable,
-  type Instance,
-  type InstanceChoice,
-} from '../../test/instance';
+import { acceptAll, ProviderThatCounts, instancesOf, usable } from '../../test/instance';
 import { ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
 import { LANE_BATCHES_MAX } from './lanes';
@@ -17,7 +10,7 @@ const SLOW_ACCOUNT = '0190a000-0000-7000-8000-0000000000ac';
 
 describe('startDispatcher', () => {
   let ledger: TestLedger;
-  const running: Instance[] = [];
+  const { start, stopAll } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -28,15 +21,10 @@ describe('startDispatcher', () => {
     await ledger.asOwner('truncate lease');
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    await stopAll();
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
-  const start = async (choice: InstanceChoice = {}) => {
-    const instance = await startInstance(ledger, choice);
-    running.push(instance);
-    return instance;
-  };
   const announcementOf = ({ org, batchId, channelId }: StoredRequest, readyInMs = 0) => ({
     ...{ org, id: batchId, channelId, priority: 0, shard: SHARD, readyInMs, traceparent: undefined },
   });

@@ -1,14 +1,7 @@
 import type { SendOutcome } from '@herald/channels';
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
-import {
-  acceptAll,
-  ProviderThatCounts,
-  startInstance,
-  usable,
-  type Instance,
-  type InstanceChoice,
-} from '../../test/instance';
+import { acceptAll, ProviderThatCounts, instancesOf, usable } from '../../test/instance';
 import { ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
 
@@ -20,7 +13,7 @@ const mostWithin = (windowMs: number, timesMs: readonly number[]) => {
 
 describe('laneRunner', () => {
   let ledger: TestLedger;
-  const running: Instance[] = [];
+  const { start, stopAll } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -31,15 +24,10 @@ describe('laneRunner', () => {
     await ledger.asOwner('truncate lease, breaker');
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    await stopAll();
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
-  const start = async (choice: InstanceChoice = {}) => {
-    const instance = await startInstance(ledger, choice);
-    running.push(instance);
-    return instance;
-  };
   const announcementOf = ({ org, batchId, channelId }: StoredRequest, priority = 0) => ({
     ...{ org, id: batchId, channelId, priority, shard: SHARD, readyInMs: 0, traceparent: undefined },
   });

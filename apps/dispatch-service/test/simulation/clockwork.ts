@@ -1,4 +1,6 @@
-/** Chance that one integer decides: the same seed gives the same numbers for ever (mulberry32). */
+import { chanceFrom } from '@herald/failpoints';
+
+/** Chance that one integer decides: the same seed gives the same numbers for ever. */
 export interface Chance {
   /** A number of [0, 1). */
   next(): number;
@@ -9,13 +11,7 @@ export interface Chance {
 }
 
 export function seededChance(seed: number): Chance {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const next = chanceFrom(seed);
   const between = (min: number, max: number) => min + Math.floor(next() * (max - min + 1));
   return {
     next,
