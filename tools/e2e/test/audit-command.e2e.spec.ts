@@ -1,8 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditEntry } from '@herald/contracts/audit';
-import { program } from '@herald/herald-cli';
+import { heraldCommand, type HeraldCommand } from './herald-command';
 import { oneProcessHerald } from './one-process-herald';
 import { contactOf, requestOf } from './requests';
 import type { RunningHerald } from './running-herald';
@@ -11,45 +10,22 @@ const ORG = '0190a000-0000-7000-8000-0000000a0d18';
 
 describe('herald audit', () => {
   let herald: RunningHerald;
-  let folder: string;
-  let exitCode: typeof process.exitCode;
+  let command: HeraldCommand;
 
   beforeAll(async () => {
     herald = await oneProcessHerald();
-    folder = await mkdtemp(join(tmpdir(), 'herald-audit-'));
     const { outboundConfigurationId, templateId } = await herald.organisation(ORG);
     const { dispatch, template } = herald.as({ org: ORG });
     await dispatch.sendOutboundMessages(requestOf(outboundConfigurationId, [contactOf()]));
     await template.archiveTemplate({ templateId });
-    const token = await herald.tokens.userToken({ org: ORG, scopes: ['operator'] });
-    await writeFile(join(folder, 'token'), token);
+    command = await heraldCommand(herald, { org: ORG, scopes: ['operator'] });
   });
   afterAll(async () => {
     await herald.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  beforeEach(() => {
-    exitCode = process.exitCode;
-    process.exitCode = undefined;
-  });
-  afterEach(() => {
-    jest.restoreAllMocks();
-    process.exitCode = exitCode;
+    await command.stop();
   });
 
-  const run = async (...words: string[]) => {
-    const written = { out: '', err: '' };
-    jest.spyOn(process.stdout, 'write').mockImplementation((text) => (written.out += String(text)) !== '');
-    jest.spyOn(process.stderr, 'write').mockImplementation((text) => (written.err += String(text)) !== '');
-    const { template, configuration, dispatch } = herald.urls;
-    const environment = {
-      ...{ HERALD_TEMPLATE_URL: template, HERALD_CONFIGURATION_URL: configuration, HERALD_DISPATCH_URL: dispatch },
-      HERALD_TOKEN_FILE: join(folder, 'token'),
-    };
-    await program({ environment, inherited: {}, home: folder }).parseAsync(['node', 'herald', 'audit', ...words]);
-    jest.restoreAllMocks();
-    return { ...written, exitCode: process.exitCode };
-  };
+  const run: HeraldCommand['run'] = (...words) => command.run('audit', ...words);
   const listed = async (...words: string[]) => {
     const { out } = await run('list', '--json', ...words);
     return (JSON.parse(out) as { entries: AuditEntry[] }).entries;
@@ -99,7 +75,7 @@ describe('herald audit', () => {
   });
 
   it('S16: checks every log against the heads of an earlier check, and exits 1 when one was cut off and written anew', async () => {
-    const heads = join(folder, 'heads.json');
+    const heads = join(command.folder, 'heads.json');
     const first = await run('check', '--json');
     expect(first).toMatchObject({ err: '', exitCode: undefined });
     await writeFile(heads, first.out);
@@ -111,7 +87,6 @@ describe('herald audit', () => {
     expect(cut.exitCode).toBe(1);
 
     await herald.test.asOwner(`delete from template.audit_head where org_id = $1`, [ORG]);
-    process.exitCode = undefined;
     expect((await run('check')).exitCode).toBeUndefined();
     const found = await run('check', '--expected', heads, '--json');
     expect(JSON.parse(found.out)).toMatchObject({

@@ -1,8 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Hold, OutboundRequest } from '@herald/contracts/dispatch';
-import { program, type SampleOrganisation } from '@herald/herald-cli';
+import type { SampleOrganisation } from '@herald/herald-cli';
+import { heraldCommand, type HeraldCommand } from './herald-command';
 import { oneProcessHerald } from './one-process-herald';
 import { contactOf, requestOf } from './requests';
 import type { RunningHerald } from './running-herald';
@@ -13,44 +11,20 @@ const AN_HOUR_MS = 3_600_000;
 describe('herald pause, resume, request and status', () => {
   let herald: RunningHerald;
   let made: SampleOrganisation;
-  let folder: string;
-  let exitCode: typeof process.exitCode;
+  let command: HeraldCommand;
 
   beforeAll(async () => {
     herald = await oneProcessHerald();
-    folder = await mkdtemp(join(tmpdir(), 'herald-control-'));
     made = await herald.organisation(ORG);
-    const token = await herald.tokens.userToken({ org: ORG, scopes: ['send', 'read', 'operator'] });
-    await writeFile(join(folder, 'token'), token);
+    command = await heraldCommand(herald, { org: ORG, scopes: ['send', 'read', 'operator'] });
   });
   afterAll(async () => {
     await herald.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  beforeEach(() => {
-    exitCode = process.exitCode;
-    process.exitCode = undefined;
-  });
-  afterEach(() => {
-    jest.restoreAllMocks();
-    process.exitCode = exitCode;
+    await command.stop();
   });
 
-  const runAt = async (changed: Record<string, string>, ...words: string[]) => {
-    const written = { out: '', err: '' };
-    jest.spyOn(process.stdout, 'write').mockImplementation((text) => (written.out += String(text)) !== '');
-    jest.spyOn(process.stderr, 'write').mockImplementation((text) => (written.err += String(text)) !== '');
-    const { template, configuration, dispatch } = herald.urls;
-    const environment = {
-      ...{ HERALD_TEMPLATE_URL: template, HERALD_CONFIGURATION_URL: configuration, HERALD_DISPATCH_URL: dispatch },
-      HERALD_TOKEN_FILE: join(folder, 'token'),
-      ...changed,
-    };
-    await program({ environment, inherited: {}, home: folder }).parseAsync(['node', 'herald', ...words]);
-    jest.restoreAllMocks();
-    return { ...written, exitCode: process.exitCode };
-  };
-  const run = (...words: string[]) => runAt({}, ...words);
+  const runAt: HeraldCommand['runAt'] = (changed, ...words) => command.runAt(changed, ...words);
+  const run: HeraldCommand['run'] = (...words) => command.run(...words);
   const json = async <Answer>(...words: string[]) => JSON.parse((await run(...words, '--json')).out) as Answer;
   const holds = async () => (await json<{ holds: Hold[] }>('pause', '--list')).holds;
   const waiting = async () => {
