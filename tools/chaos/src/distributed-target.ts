@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { simulatorControl, startDistributed, type ReplicaCounts } from '@herald/herald-cli';
 import { startLocalBroker, stopLocalBroker } from '@herald/local-kafka';
-import { removeLocalServer } from '@herald/postgres/local-server';
 import { startInOrder } from '@herald/service';
 import { makeArming } from './arming';
-import { databaseOf, openCallers, type Target } from './target';
+import { databaseOf, homeOf, openCallers, type Target } from './target';
 
 /** Senders that take over from each other and rebalance, gateways that stand in for each other, and one of what is only asked. */
 const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, conversation: 1, gateway: 2 };
@@ -18,10 +15,8 @@ export async function distributedTarget(
   inherited: Readonly<Record<string, string | undefined>>,
   plant: string,
 ): Promise<Target> {
-  const home = await mkdtemp(join(tmpdir(), 'herald-chaos-'));
   const parts = startInOrder();
-  await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
-  await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
+  const home = await homeOf(parts);
   const directory = join(home, 'kafka');
   const { broker } = await parts.add(() => startLocalBroker({ directory }));
   const brokerPort = Number(broker.slice(broker.lastIndexOf(':') + 1));

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   heraldProcess,
   simulatorControl,
@@ -8,20 +5,17 @@ import {
   writeSystemFile,
   type HeraldProcess,
 } from '@herald/herald-cli';
-import { removeLocalServer } from '@herald/postgres/local-server';
 import { startInOrder, type Running } from '@herald/service';
 import { makeArming, type Victim } from './arming';
-import { databaseOf, isBack, openCallers, type Target } from './target';
+import { databaseOf, homeOf, isBack, openCallers, type Target } from './target';
 
 /** Starts the one-process system as a child over a folder of its own, with its events in the process. */
 export async function oneProcessTarget(
   inherited: Readonly<Record<string, string | undefined>>,
   plant: string,
 ): Promise<Target> {
-  const home = await mkdtemp(join(tmpdir(), 'herald-chaos-'));
   const parts = startInOrder();
-  await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
-  await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
+  const home = await homeOf(parts);
   await parts.add(async () => ({ stop: () => stopSimulator(home) }));
   const arming = await makeArming(home, plant);
   const herald = await parts.add(() => keepHerald(home, { ...inherited, ...arming.env }));

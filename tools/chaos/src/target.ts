@@ -7,9 +7,10 @@ import {
   type Connection,
   type KeptProcess,
 } from '@herald/herald-cli';
-import { startLocalServer } from '@herald/postgres/local-server';
+import { removeLocalServer, startLocalServer } from '@herald/postgres/local-server';
 import type { Parts, Running } from '@herald/service';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -46,6 +47,14 @@ const LOOK_EVERY_MS = 1_000;
 const TRIES_MAX = 20;
 const BACK_WITHIN_MS = 90_000;
 const LOOK_AT_PROCESS_EVERY_MS = 20;
+
+/** Makes the folder of a target, which goes last of all parts, after the database in it. */
+export async function homeOf(parts: Parts): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'herald-chaos-'));
+  await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
+  await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
+  return home;
+}
 
 /** Makes an organisation for each caller, and connects them. */
 export async function openCallers(parts: Parts, home: string, simulatorUrl: string): Promise<(Caller & Connection)[]> {
