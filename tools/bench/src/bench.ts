@@ -4,7 +4,7 @@ import type { Organisation } from './organisations';
 import type { Post } from './poster';
 import { watchUsage, type Usage } from './processes';
 import type { Profiler } from './profile/profiler';
-import type { sinkProcess, verifierProcess } from './provider/processes';
+import type { collectorProcess, sinkProcess, verifierProcess } from './provider/processes';
 import type { Latency } from './statistics';
 import type { MeasuredSystem } from './system';
 
@@ -19,7 +19,7 @@ export interface Bench {
     reporting: Awaited<ReturnType<typeof sinkProcess>>;
   };
   verifier: Awaited<ReturnType<typeof verifierProcess>>;
-  collectorPid: number;
+  collector: Awaited<ReturnType<typeof collectorProcess>>;
   /** What the product sent to a sink: what the bare loops send. */
   request: Post;
   profiler: Profiler | undefined;
@@ -59,8 +59,12 @@ export interface RunResult {
 export const WINDOW_MESSAGES = 5_000;
 /** Requests of callers under way at once. */
 export const CALLERS = 8;
-/** As many connections as the product's pool opens to one host. */
-export const CONNECTIONS = 64;
+/** Accounts of a backlog of one organisation. */
+export const ACCOUNTS = 2;
+/** As many requests to one account are under way at once as dispatch allows: the default of `HERALD_ACCOUNT_REQUESTS_MAX`. */
+export const PLACES_PER_ACCOUNT = 100;
+/** As many connections as the product needs for all of these. */
+export const CONNECTIONS = ACCOUNTS * PLACES_PER_ACCOUNT;
 
 /** Watches what all processes use, and profiles one where that is wanted, while something is measured. */
 export async function measured<T>(
@@ -68,11 +72,11 @@ export async function measured<T>(
   name: string,
   work: () => Promise<T & { messages: number }>,
 ): Promise<T & { messages: number; usage: Record<string, Usage> }> {
-  const { system, sinks, verifier, collectorPid, profiler } = bench;
+  const { system, sinks, verifier, collector, profiler } = bench;
   const processes = {
     ...(await system.processes()),
     ...{ sink: sinks.atOnce.pid, 'slow-sink': sinks.slow.pid, 'reporting-sink': sinks.reporting.pid },
-    ...{ verifier: verifier.pid, collector: collectorPid, bench: process.pid },
+    ...{ verifier: verifier.pid, collector: collector.pid, bench: process.pid },
   };
   const watch = await watchUsage(processes);
   const senderPid = (await system.processes())[profiler?.processName ?? ''];

@@ -50,6 +50,8 @@ export async function runBench(settings: BenchSettings): Promise<Record<string, 
         for (const fault of result.faults) print(`  FAULT ${fault}`);
       }
     }
+    // One trace in a hundred is recorded, so that the few calls of a warm-up may leave none.
+    if ((await bench.collector.exports()) === 0) print('No trace was exported: telemetry is not as in production.');
     printTables(print, results);
     return lineOf(bus, bench.system.senderName, results);
   } finally {
@@ -93,9 +95,8 @@ async function startBench(parts: Parts, settings: BenchSettings): Promise<Bench>
     return { ...opened, stop: () => opened.close() };
   });
   await printConditions(print, system);
-  const started = { system, ledger, sinks, verifier, collectorPid: collector.pid, sizes };
+  const started = { system, ledger, sinks, verifier, collector, sizes };
   const bench: Bench = { ...started, ...(await warmUp(started)), profiler: undefined };
-  if ((await collector.exports()) === 0) print('  No trace was exported so far: telemetry is not as in production.');
   return profile ? { ...bench, profiler: await profilerOf(settings, profile.folder, processName) } : bench;
 }
 

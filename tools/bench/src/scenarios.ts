@@ -1,7 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { accept, CONTACTS_PER_REQUEST, send } from './accept';
 import { acceptBacklog, untilDone, untilReady } from './backlog';
-import { CALLERS, CONNECTIONS, examine, measured, WINDOW_MESSAGES, type Bench, type RunResult } from './bench';
+import {
+  ACCOUNTS,
+  CALLERS,
+  CONNECTIONS,
+  examine,
+  measured,
+  PLACES_PER_ACCOUNT,
+  WINDOW_MESSAGES,
+  type Bench,
+  type RunResult,
+} from './bench';
 import { bareLoop, reportingTo } from './ceilings';
 import { letGo, makeOrganisation, makeOrganisations, type Organisation } from './organisations';
 import type { UndiciCall } from './poster';
@@ -18,11 +28,8 @@ export interface Scenario {
 }
 
 const SENDERS = 8;
-const ACCOUNTS = 2;
 /** The gateway takes 1,000 callbacks a second of an account. */
 const REPORTED_ORGANISATIONS_MAX = 32;
-/** As many requests to one account are under way at once as dispatch allows (`REQUESTS_PER_ACCOUNT_MAX`). */
-const PLACES_PER_ACCOUNT = 32;
 /** How long the slow provider takes. */
 export const SLOW_MS = 100;
 const A_DAY_MS = 24 * 3_600_000;
