@@ -10,7 +10,7 @@ export type {
   StatusReport,
   Validation,
 } from './channel-adapter';
-export { rankOfStatus } from './ranks';
+export { rankOfStatus, rankOfTaken } from './ranks';
 export { mayPass, messageReasonOf } from './twilio-sms/error-codes';
 export { parseStatus } from './twilio-sms/parse-status';
 export { twilioSms } from './twilio-sms/twilio-sms';

@@ -1,4 +1,4 @@
-import { rankOfStatus, type StatusReport } from '@herald/channels';
+import { rankOfTaken, type StatusReport } from '@herald/channels';
 import { sql, type Tx } from '@herald/postgres';
 import { applyEvidence, lock, type LockedMessage, type MessageEvidence } from '../evidence/evidence-store';
 import { GIVEN_UP_RANK, UNKNOWN_RANK } from '../evidence/merge';
@@ -9,16 +9,12 @@ import type { EventDeps } from '../events';
 import { giveNewTurns, standsAt, type NewTurn } from '../send/new-turns';
 import { earliestOf, type Answer } from './ask-provider';
 import { judgeFinding, type Judgement, type Owner } from './judge-finding';
-import { tryOnceMore } from './try-once-more';
+import { ATTEMPT_NEEDS_MS, tryOnceMore } from './try-once-more';
 import type { StandingMessage } from './visits';
 import { isOverdue } from './when-to-look';
 
 /** An AT_LEAST_ONCE message is sent so often at most when outcomes stay unknown: each of them may have arrived. */
 const UNKNOWN_ATTEMPTS_MAX = 3;
-/** A new attempt needs this much time before its message expires: its wait, and its turn. */
-const ATTEMPT_NEEDS_MS = 60_000;
-/** A status that no table knows tells at least that the provider has the message. */
-const ACCEPTED_RANK = 10;
 
 /** An answer, and what it comes to. */
 export interface Judged extends Answer {
@@ -142,7 +138,7 @@ function wordOf({ comesTo, message }: Judged, owners: ReadonlyMap<string, Owner>
   if (comesTo.kind !== 'found' && comesTo.kind !== 'report') return [];
   const { providerId, status, errorCode } = comesTo.report;
   if (comesTo.kind === 'found' && owners.get(providerId)?.messageId !== message.id) return [];
-  const rank = rankOfStatus(status) ?? ACCEPTED_RANK;
+  const rank = rankOfTaken(status);
   const providerCode = errorCode === '' ? null : errorCode;
   const about = { org: message.org, messageId: message.id, attempt: message.attempt };
   return [{ ...about, rank, reason: reasonOf(rank, providerCode), providerCode, providerId, source: 'LOOK_UP' }];

@@ -7,8 +7,8 @@ import { giveNewTurns, standsAt, type NewTurn } from '../send/new-turns';
 
 /** No sooner than this does a handset come back or a queue drain (providers.md §1.1). */
 const PASSES_IN_MS = 15 * 60_000;
-/** What the new attempt needs beyond that: the longest wait that chance draws, and its turn. */
-const ATTEMPT_NEEDS_MS = 60_000;
+/** What a new attempt needs before its message expires, beyond a wait asked for: the longest that chance draws, and its turn. */
+export const ATTEMPT_NEEDS_MS = 60_000;
 
 /**
  * Gives messages another attempt that failed for a cause that may pass, a quarter of an hour later, once in a message's

@@ -1,12 +1,10 @@
 import type { AccountAccess, Finding, LookUp, SoughtMessage, StatusReport } from '../channel-adapter';
 import type { Exchange } from '../exchange';
-import { errorCodeOf, fieldsOf } from './answer';
+import { CREDENTIALS_RETRY_MS, errorCodeOf, fieldsOf } from './answer';
 import type { TwilioHttp } from './http';
 import { isMessagingService } from './messaging-service';
 
 const RETRY_MS = 5_000;
-/** A person has to mend credentials; asking more often helps nobody. */
-const CREDENTIALS_RETRY_MS = 30_000;
 /** A thousand messages to one number since one day: what is longer is not read to its end. */
 const PAGE_SIZE = 50;
 const PAGES_MAX = 20;

@@ -1,7 +1,7 @@
 import type { AccountAccess, OutgoingMessage, SendOutcome } from '../channel-adapter';
 import type { Exchange } from '../exchange';
-import { rankOfStatus } from '../ranks';
-import { errorCodeOf, fieldsOf } from './answer';
+import { rankOfTaken } from '../ranks';
+import { CREDENTIALS_RETRY_MS, errorCodeOf, fieldsOf } from './answer';
 import { isAboutTheMessage, messageReasonOf } from './error-codes';
 import type { TwilioHttp } from './http';
 import { isMessagingService } from './messaging-service';
@@ -11,9 +11,6 @@ const MESSAGE_SID = /^(SM|MM)[0-9a-f]{32}$/i;
 const CONNECT_RETRY_MS = 2_000;
 const THROTTLED_RETRY_MS = 1_000;
 const TOO_LATE_RETRY_MS = 1_000;
-/** A person has to mend credentials; asking more often helps nobody. */
-const CREDENTIALS_RETRY_MS = 30_000;
-const ACCEPTED_RANK = 10;
 const TOO_MANY_REQUESTS = '20429';
 /** Wrong credentials, an account that is closed, one that is not there: the path of a send names nothing else. */
 const ACCOUNT_CODES: ReadonlySet<string> = new Set(['20003', '20005', '20404']);
@@ -74,5 +71,5 @@ function accepted(body: unknown): SendOutcome {
   const { sid, status } = fieldsOf(body);
   if (typeof sid !== 'string' || !MESSAGE_SID.test(sid)) return { kind: 'unknown', reason: 'RESPONSE_UNREADABLE' };
   const word = typeof status === 'string' ? status : 'accepted';
-  return { kind: 'accepted', providerId: sid, status: word, rank: rankOfStatus(word) ?? ACCEPTED_RANK };
+  return { kind: 'accepted', providerId: sid, status: word, rank: rankOfTaken(word) };
 }
