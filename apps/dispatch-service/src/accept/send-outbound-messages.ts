@@ -21,6 +21,7 @@ import {
 } from './plan-contacts';
 import { auditAcceptance } from './audit';
 import { admit, spendQuota } from './quota';
+import { shardsFor } from './sender-shard';
 import { insertBatch, insertRequest, insertSkipped, type NewRequest } from './store';
 
 /** How long a message may wait before it expires, unless its configuration or request says otherwise: Twilio's own queue holds 10 h. */
@@ -175,10 +176,9 @@ async function store(
   const accepted = planned.filter((contact): contact is AcceptedContact => contact.kind === 'accepted');
   if (accepted.length === 0) return;
   const { org, channelId } = request;
-  const orgShard = deps.shardOf(org);
-  const wantedShard = spreadSenders ? deps.shardOf(`${org}/${channelId}`) : orgShard;
   const ready = { id: deps.newId(), priority: 0, readyAt };
-  const batch = { ...ready, wantedShard, orgShard, traceparent: deps.currentTraceparent() };
+  const shards = shardsFor(deps, { org, channelId, spreadSenders });
+  const batch = { ...ready, ...shards, traceparent: deps.currentTraceparent() };
   const shard = await insertBatch(tx, request, batch, accepted);
   await appendOutbox(tx, [batchReady({ ...ready, org, channelId, shard }, deps)]);
 }

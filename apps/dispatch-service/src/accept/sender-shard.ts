@@ -1,4 +1,5 @@
 import { execute, single, sql, type Tx } from '@herald/postgres';
+import type { EventDeps } from '../events';
 
 /** Where the batches of a sender are to go. */
 export interface WantedShard {
@@ -8,6 +9,15 @@ export interface WantedShard {
   wanted: number;
   /** Where those are that stand there since before senders had shards of their own. */
   orgShard: number;
+}
+
+/** The shard that the batches of a sender are to go to by the organisation's settings, and that of its organisation. */
+export function shardsFor(
+  { shardOf }: Pick<EventDeps, 'shardOf'>,
+  { org, channelId, spreadSenders }: { org: string; channelId: string; spreadSenders: boolean },
+): { wantedShard: number; orgShard: number } {
+  const orgShard = shardOf(org);
+  return { wantedShard: spreadSenders ? shardOf(`${org}/${channelId}`) : orgShard, orgShard };
 }
 
 /**

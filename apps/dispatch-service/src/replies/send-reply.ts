@@ -4,6 +4,7 @@ import { answerOnce, appendAudit, appendOutbox, findAnswer, repeatable, single, 
 import type { Act, Database, Tx } from '@herald/postgres';
 import { countSegments } from '@herald/rendering';
 import { VALID_FOR_DEFAULT_MS } from '../accept/send-outbound-messages';
+import { shardsFor } from '../accept/sender-shard';
 import { insertBatch, insertRequest, type NewReply } from '../accept/store';
 import { batchReady, type EventDeps } from '../events';
 import { contentOfReply, readReply, type ReplyCommand } from './read-reply';
@@ -82,9 +83,8 @@ async function store(
   await insertRequest(tx, reply);
   const ready = { id: deps.newId(), priority: REPLY_PRIORITY, readyAt: createdAt };
   const sequence = { key: conversationId, at: createdAt };
-  const orgShard = deps.shardOf(org);
-  const wantedShard = spreadSenders ? deps.shardOf(`${org}/${channelId}`) : orgShard;
-  const batch = { ...ready, wantedShard, orgShard, traceparent: deps.currentTraceparent(), sequence };
+  const shards = shardsFor(deps, { org, channelId, spreadSenders });
+  const batch = { ...ready, ...shards, traceparent: deps.currentTraceparent(), sequence };
   const message = { messageId, index: 0, clientReference: undefined, language: null, segments };
   const shard = await insertBatch(tx, reply, batch, [{ ...message, address: toAddress, body: text }]);
   await appendOutbox(tx, [batchReady({ ...ready, org, channelId, shard }, deps)]);

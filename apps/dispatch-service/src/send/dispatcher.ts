@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { repeat } from '../repeat';
 import { breakerStore } from './breaker-store';
 import { makeBreakers, type BreakerChange, type Breakers } from './breakers';
 import { expireOverdue } from './expire';
@@ -63,13 +63,6 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     const unknown = await recover({ ...deps, slices: deps.recorder });
     if (unknown > 0) deps.onUnknown(unknown);
   };
-  const repeat = async (everyMs: number, work: () => Promise<void>, untilWoken = () => stopping.signal) => {
-    while (!stopping.signal.aborted) {
-      const signal = untilWoken();
-      await work().catch(deps.onError);
-      await pause(everyMs, undefined, { signal }).catch(() => undefined);
-    }
-  };
   // What the last owner of a shard left is not to wait for the next round, nor what it left of one that is taken meanwhile.
   const untilTaken = () => {
     const taken = new AbortController();
@@ -77,10 +70,11 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     return AbortSignal.any([taken.signal, stopping.signal]);
   };
   // Apart, so that what fails in one keeps nothing else from being done.
+  const often = { everyMs: SWEEP_EVERY_MS, stopping: stopping.signal, onError: deps.onError };
   const loops = [
-    repeat(SWEEP_EVERY_MS, sweep, untilTaken),
-    repeat(SWEEP_EVERY_MS, () => expireOverdue(deps)),
-    repeat(SWEEP_EVERY_MS, recoverSlices),
+    repeat(sweep, { ...often, untilWoken: untilTaken }),
+    repeat(() => expireOverdue(deps), often),
+    repeat(recoverSlices, often),
   ];
 
   return {

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Running } from '@herald/service';
+import { repeat } from '../repeat';
 import { dropMonths, type DropDeps } from './drop-months';
 import { keepHouse } from './housekeeping';
 
@@ -12,13 +12,8 @@ const EVERY_MS = 60_000;
  */
 export function startUpkeep(deps: DropDeps & { onError(error: unknown): void }): Running {
   const stopping = new AbortController();
-  const repeat = async (work: () => Promise<void>) => {
-    while (!stopping.signal.aborted) {
-      await work().catch(deps.onError);
-      await pause(EVERY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-  const loops = [repeat(() => keepHouse(deps.database)), repeat(() => dropMonths(deps))];
+  const often = { everyMs: EVERY_MS, stopping: stopping.signal, onError: deps.onError };
+  const loops = [repeat(() => keepHouse(deps.database), often), repeat(() => dropMonths(deps), often)];
   return {
     stop: async () => {
       stopping.abort();
