@@ -24,6 +24,8 @@ export const CALL_REASONS = {
   SCOPE_MISSING: final('PERMISSION_DENIED', 'The token lacks the scope this method needs. Use a token that has it.'),
   SERVER_STOPPING: transient('UNAVAILABLE', 'This server is stopping. Repeat the call; another one takes it.'),
   SERVICE_UNAVAILABLE: transient('UNAVAILABLE', 'A service cannot be reached. Repeat the call after a short wait.'),
+  STREAM_EXPIRED: transient('UNAVAILABLE', 'The stream has lived its time. Open it again; it goes on where it was.'),
+  STREAM_IDLE: transient('UNAVAILABLE', 'The stream stood still for too long. Open it again and keep it moving.'),
   UNAUTHENTICATED: final('UNAUTHENTICATED', 'No valid token came with the call. Send a fresh one as a Bearer token.'),
   UNIMPLEMENTED: final('UNIMPLEMENTED', 'This server does not have the method. Use one it lists.'),
   UNRECOGNISED_REASON: final('UNKNOWN', 'The other side gave a reason this version does not know. Read its message.'),

@@ -23,6 +23,12 @@ export function authorise(caller: Caller, access: Access, method: string): void 
   if (caller.org === undefined && access.withoutOrg !== true) throw unauthenticated('ORGANISATION_MISSING');
 }
 
+/** The organisation a caller works for. Throws UNAUTHENTICATED where a service's token names none. */
+export function organisationOf(caller: Caller): string {
+  if (caller.org === undefined) throw unauthenticated('ORGANISATION_MISSING');
+  return caller.org;
+}
+
 function authoriseUser(held: ReadonlySet<Scope>, sufficient: readonly Scope[], method: string): void {
   if (sufficient.length === 0) throw callerNotAllowed(method);
   if (sufficient.some((scope) => held.has(scope))) return;

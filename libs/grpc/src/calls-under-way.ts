@@ -4,21 +4,31 @@ import type { HeraldError } from '@herald/errors';
 export interface CallsUnderWay {
   /**
    * Counts a call until it is over, or a handler until it settles, also after its call was answered: how it then fails
-   * is nobody's to know. `end` answers the call with an error.
+   * is nobody's to know.
    */
-  add(work: Promise<unknown>, end: (error: HeraldError) => void): void;
+  add(work: Promise<unknown>, ways: WaysToEnd): void;
   /** Resolves when nothing is under way, or the time is over. */
   ended(withinMs: number): Promise<void>;
+  /** Lets every stream that is under way come to an end with the error. */
+  drainAll(error: HeraldError): void;
   /** Answers every call that is under way with the error. */
   endAll(error: HeraldError): void;
 }
 
+/** How a call can be brought to its end. */
+interface WaysToEnd {
+  /** Answers the call with an error. */
+  end(error: HeraldError): void;
+  /** Asks a stream to end with an error once its handler can; a unary call ends by itself soon enough. */
+  drain?(error: HeraldError): void;
+}
+
 /** Starts counting. */
 export function callsUnderWay(): CallsUnderWay {
-  const ends = new Map<Promise<unknown>, (error: HeraldError) => void>();
+  const ends = new Map<Promise<unknown>, WaysToEnd>();
   let onIdle = () => {};
   return {
-    add: (work, end) => {
+    add: (work, ways) => {
       const settled: Promise<void> = work
         .then(
           () => undefined,
@@ -28,7 +38,7 @@ export function callsUnderWay(): CallsUnderWay {
           ends.delete(settled);
           if (ends.size === 0) onIdle();
         });
-      ends.set(settled, end);
+      ends.set(settled, ways);
     },
     ended: async (withinMs) => {
       if (ends.size === 0) return;
@@ -40,8 +50,11 @@ export function callsUnderWay(): CallsUnderWay {
         };
       });
     },
+    drainAll: (error) => {
+      for (const { drain } of ends.values()) drain?.(error);
+    },
     endAll: (error) => {
-      for (const end of ends.values()) end(error);
+      for (const { end } of ends.values()) end(error);
     },
   };
 }

@@ -46,7 +46,7 @@ export function door(options: {
     // From here to its end, so that a stop waits also for a call whose request is still on its way.
     const over = Promise.withResolvers<void>();
     const listener = new ServerListenerBuilder().withOnCancel(over.resolve).withOnReceiveMetadata((metadata, next) => {
-      underWay.add(over.promise, (error) => call.sendStatus(encodeStatus(error)));
+      underWay.add(over.promise, { end: (error) => call.sendStatus(encodeStatus(error)) });
       admit(metadata).then(
         () => next(metadata),
         (error: unknown) => call.sendStatus(refusal(error, method, onError).status),

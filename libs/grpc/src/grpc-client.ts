@@ -3,12 +3,14 @@ import type {
   CallOptions,
   ChannelCredentials,
   ChannelOptions,
+  ClientDuplexStream,
+  ClientReadableStream,
   ClientUnaryCall,
   MethodDefinition,
   ServiceDefinition,
   ServiceError,
 } from '@grpc/grpc-js';
-import { HeraldError } from '@herald/errors';
+import { cancelled, exchangeStreams, readStream, type StreamCallSettings } from './client-streams';
 import type { ServiceName } from './identity';
 import { clientLimits } from './limits';
 import { decodeStatus } from './rich-status';
@@ -16,7 +18,7 @@ import { clientCredentials } from './tls';
 import type { TlsFiles } from './tls';
 import { withClientSpan } from './tracing';
 
-/** How long a call waits for its answer when its caller does not say. */
+/** How long a unary call waits for its answer when its caller does not say. */
 const CALL_DEADLINE_DEFAULT_MS = 10_000;
 
 /** What one call may say besides its request. */
@@ -33,14 +35,29 @@ type UnaryShape<Req, Res> = (
   options: Partial<CallOptions>,
   callback: (error: ServiceError | null, response: Res) => void,
 ) => ClientUnaryCall;
-type StreamShape = (...args: never[]) => NodeJS.ReadableStream | NodeJS.WritableStream;
+type DuplexShape<Req, Res> = (...args: never[]) => ClientDuplexStream<Req, Res>;
+type ReadableShape<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+) => ClientReadableStream<Res>;
+type MethodNames<C> = Exclude<keyof C, keyof Client>;
 /** Streams are told apart first: each is also a call, which is all that a unary method returns. */
-type UnaryNames<C> = { [K in keyof C]: C[K] extends StreamShape ? never : K }[Exclude<keyof C, keyof Client>];
 type PromiseMethod<Method> =
-  Method extends UnaryShape<infer Req, infer Res> ? (request: Req, settings?: CallSettings) => Promise<Res> : never;
+  Method extends DuplexShape<infer Req, infer Res>
+    ? (requests: AsyncIterable<Req>, settings?: CallSettings) => AsyncIterable<Res>
+    : Method extends ReadableShape<infer Req, infer Res>
+      ? (request: Req, settings?: CallSettings) => AsyncIterable<Res>
+      : Method extends UnaryShape<infer Req, infer Res>
+        ? (request: Req, settings?: CallSettings) => Promise<Res>
+        : never;
 
-/** The unary methods of a generated client, returning promises, with HeraldErrors for their errors. */
-export type PromiseClient<C> = { [K in UnaryNames<C>]: PromiseMethod<C[K]> } & { close(): void };
+/**
+ * The methods of a generated client with HeraldErrors for their errors: unary ones return promises, those that stream
+ * take and return async iterables. A stream begins when its first answer is asked for, is given up by whoever stops
+ * asking, is never repeated by itself, and has no deadline unless its call sets one.
+ */
+export type PromiseClient<C> = { [K in MethodNames<C>]: PromiseMethod<C[K]> } & { close(): void };
 
 /** The constructor of a generated client. */
 export interface ClientConstructor<C> {
@@ -70,16 +87,31 @@ export function grpcClient<C extends Client>(
   const { url, tls, service } = settings;
   // Node wants no IP address for the name that TLS begins with; in a trust domain it is looked at by nobody.
   const named = tls?.trustDomain === undefined ? {} : { 'grpc.ssl_target_name_override': tls.trustDomain };
-  const channel = new Client(url, clientCredentials(tls, { path, service }), { ...clientLimits(), ...named });
+  const streams = definitions.filter(([, { responseStream }]) => responseStream).map(([, method]) => nameOf(method));
+  const channel = new Client(url, clientCredentials(tls, { path, service }), { ...clientLimits(streams), ...named });
   const methods: Record<string, unknown> = { close: () => channel.close() };
-  for (const [name, definition] of definitions) {
-    if (!definition.requestStream && !definition.responseStream)
-      methods[name] = methodFor(channel, definition, settings);
-  }
+  for (const [name, definition] of definitions) methods[name] = methodFor(channel, definition, settings);
   return methods as PromiseClient<C>;
 }
 
+function nameOf({ path }: MethodDefinition<unknown, unknown>): { service: string; method: string } {
+  const [, service = '', method = ''] = path.split('/');
+  return { service, method };
+}
+
 function methodFor(channel: Client, definition: MethodDefinition<unknown, unknown>, settings: ClientSettings) {
+  if (!definition.responseStream) return unaryMethodFor(channel, definition, settings);
+  const opening = (call: CallSettings): StreamCallSettings => ({
+    ...{ channel, definition, signal: call.signal, deadlineMs: call.deadlineMs },
+    metadata: () => metadataFor(call, settings),
+  });
+  if (!definition.requestStream) {
+    return (request: unknown, call: CallSettings = {}) => readStream(opening(call), request);
+  }
+  return (requests: AsyncIterable<unknown>, call: CallSettings = {}) => exchangeStreams(opening(call), requests);
+}
+
+function unaryMethodFor(channel: Client, definition: MethodDefinition<unknown, unknown>, settings: ClientSettings) {
   return async (request: unknown, call: CallSettings = {}) => {
     // The time it takes to get a token is part of the call's.
     const deadline = Date.now() + (call.deadlineMs ?? settings.deadlineMs ?? CALL_DEADLINE_DEFAULT_MS);
@@ -121,10 +153,4 @@ function unaryCall(
     const onAbort = () => call.cancel();
     signal?.addEventListener('abort', onAbort, { once: true });
   });
-}
-
-/** An abort with a HeraldError as its reason (a deadline that passed) keeps that reason. */
-function cancelled(signal: AbortSignal): HeraldError {
-  const cause: unknown = signal.reason;
-  return cause instanceof HeraldError ? cause : new HeraldError('CANCELLED', 'The caller gave the call up.', { cause });
 }

@@ -12,13 +12,14 @@ import type {
 import { HeraldError } from '@herald/errors';
 import { assertComplete } from './access';
 import type { Access } from './access';
+import { carefulCodec, serialised, wellFormed } from './careful-codec';
 import { door } from './edge';
 import type { Callers } from './edge';
 import { refusal } from './edge-error';
 import type { OnError } from './edge-error';
 import { serveHealth } from './health';
 import type { Health, HealthChecks } from './health';
-import { SEND_BYTES_MAX, serverLimits } from './limits';
+import { serverLimits } from './limits';
 import { ownAnswers } from './own-answers';
 import { addReflection } from './reflection';
 import { encodeStatus } from './rich-status';
@@ -26,8 +27,12 @@ import { serverCredentials } from './tls';
 import type { TlsFiles } from './tls';
 import type { TokenVerifier } from './token-verifier';
 import { markFailed, withServerSpan } from './tracing';
-import { runUnary, servedOf } from './unary';
-import type { Served } from './unary';
+import { kindOf, servedOf } from './served';
+import type { Served } from './served';
+import { runStream } from './stream';
+import type { ServedStream } from './stream';
+import type { StreamCall } from './stream-life';
+import { runUnary } from './unary';
 import { callsUnderWay } from './calls-under-way';
 import type { CallsUnderWay } from './calls-under-way';
 
@@ -88,8 +93,8 @@ interface Runtime {
 }
 
 /**
- * Starts a server. It throws at once where an RPC has no row in its access table, or a method was made by neither
- * unary() nor unimplemented(): a server that runs has checked every door.
+ * Starts a server. It throws at once where an RPC has no row in its access table, or a method was made by none of the
+ * wrappers of this library, or by that of another kind of call: a server that runs has checked every door.
  */
 export async function grpcServer(settings: ServerSettings): Promise<RunningServer> {
   const underWay = callsUnderWay();
@@ -142,37 +147,32 @@ function addService(
   for (const [rpc, method] of Object.entries(definition) as [string, MethodDefinition<unknown, unknown>][]) {
     const served = servedOf(implementation[rpc]);
     const row = access[rpc];
-    assert(served !== undefined, `${name}: ${rpc} must be made by unary() or unimplemented()`);
+    assert(served !== undefined, `${name}: ${rpc} must be made by a wrapper of this library, or unimplemented()`);
     assert(row !== undefined);
     assert(
-      served.kind !== 'unary' || (!method.requestStream && !method.responseStream),
-      `${name}: ${rpc} streams, and unary() cannot serve it`,
+      [kindOf(method), 'unimplemented'].includes(served.kind),
+      `${name}: ${rpc} is ${kindOf(method)}, and ${served.kind}() cannot serve it`,
     );
     accessByPath.set(method.path, row);
     methods[rpc] = carefulCodec(method);
-    handlers[rpc] = served.kind === 'unary' ? unaryMethod(served, method, runtime) : refusing(method);
+    handlers[rpc] = methodOf(served, method, runtime);
   }
   server.addService(methods, handlers);
 }
 
-/** Stands for a request whose bytes are no message of the method, so that the handler's wrapper can say so. */
-const MALFORMED = Symbol('malformed');
-
-/** Lets malformed requests through to our own answer, and sends answers that are serialised already. */
-function carefulCodec(method: MethodDefinition<unknown, unknown>): MethodDefinition<unknown, unknown> {
-  return {
-    ...method,
-    requestDeserialize: (bytes) => {
-      try {
-        return method.requestDeserialize(bytes);
-      } catch {
-        // Why the bytes cannot be read is of no use to a caller and may quote them.
-        return MALFORMED;
-      }
-    },
-    responseSerialize: (bytes) => bytes as Buffer,
-  };
+function methodOf(served: Served, method: MethodDefinition<unknown, unknown>, runtime: Runtime): UntypedHandler {
+  switch (served.kind) {
+    case 'unary':
+      return unaryMethod(served, method, runtime);
+    case 'serverStreaming':
+    case 'bidiStreaming':
+      return streamMethod(served, method, runtime);
+    case 'unimplemented':
+      return refusing(method);
+  }
 }
+
+type UntypedHandler = UntypedServiceImplementation[string];
 
 function unaryMethod(
   served: Extract<Served, { kind: 'unary' }>,
@@ -184,9 +184,7 @@ function unaryMethod(
   const answer = async (call: ServerUnaryCall<unknown, unknown>): Promise<Buffer> => {
     const caller = callers.get(call.metadata);
     assert(caller !== undefined, 'a call came in by no door');
-    if (call.request === MALFORMED) {
-      throw new HeraldError('REQUEST_MALFORMED', 'The bytes are not a message of this method. Regenerate the client.');
-    }
+    wellFormed(call.request);
     const response = await runUnary(served.handler, call, { caller, method, underWay });
     return serialised(definition.responseSerialize(response));
   };
@@ -203,11 +201,28 @@ function unaryMethod(
   };
 }
 
-function serialised(bytes: Buffer): Buffer {
-  if (bytes.byteLength <= SEND_BYTES_MAX) return bytes;
-  throw new HeraldError('MESSAGE_TOO_LARGE', `The answer exceeds ${SEND_BYTES_MAX} bytes. Ask for less at once.`, {
-    metadata: { bytesMax: String(SEND_BYTES_MAX) },
-  });
+function streamMethod(
+  served: ServedStream,
+  definition: MethodDefinition<unknown, unknown>,
+  { callers, onError, underWay }: Runtime,
+): (call: StreamCall) => void {
+  const { path } = definition;
+  const method = path.slice(1);
+  const serialise = (answer: unknown) => serialised(definition.responseSerialize(answer));
+  return (call) => {
+    void withServerSpan(path, call.metadata, async () => {
+      try {
+        const caller = callers.get(call.metadata);
+        assert(caller !== undefined, 'a call came in by no door');
+        await runStream(served, call, { caller, method, underWay, checked: wellFormed, serialise });
+        call.end();
+      } catch (error) {
+        const { shown, status } = refusal(error, method, onError);
+        markFailed(shown);
+        call.emit('error', status as unknown as Error);
+      }
+    });
+  };
 }
 
 function refusing(definition: MethodDefinition<unknown, unknown>) {
@@ -234,7 +249,7 @@ function internalServer(): Server {
 }
 
 /**
- * Tells NOT_SERVING and lets calls end. What is under way after the grace is answered SERVER_STOPPING, which its caller
+ * Tells NOT_SERVING, lets calls end, and has streams end, which would go on for minutes. What is under way after the grace is answered SERVER_STOPPING, which its caller
  * may repeat elsewhere, and cut. It resolves when no handler runs any more, so that what they use can be closed.
  */
 async function stopServer(
@@ -244,6 +259,7 @@ async function stopServer(
   health.stop();
   // tryShutdown alone waits for ever for a peer that never closes or watches health, so calls are waited for apart.
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  underWay.drainAll(stopping());
   await underWay.ended(graceMs);
   underWay.endAll(stopping());
   const late = new AbortController();

@@ -46,9 +46,10 @@ export function serverLimits(): ChannelOptions {
 
 /**
  * The limits of a client, and its service config: round robin over the addresses, and up to four attempts, only
- * where the server said UNAVAILABLE. Nothing else is repeated: what it did is not known.
+ * where the server said UNAVAILABLE. Nothing else is repeated: what it did is not known. Of the methods named `once`
+ * nothing is: whoever calls a stream knows what of it was taken, and where to go on.
  */
-export function clientLimits(): ChannelOptions {
+export function clientLimits(once: readonly { service: string; method: string }[]): ChannelOptions {
   const retryPolicy = {
     maxAttempts: 4,
     initialBackoff: '0.1s',
@@ -67,7 +68,7 @@ export function clientLimits(): ChannelOptions {
     'grpc.service_config_disable_resolution': 1,
     'grpc.service_config': JSON.stringify({
       loadBalancingConfig: [{ round_robin: {} }],
-      methodConfig: [{ name: [{}], retryPolicy }],
+      methodConfig: [{ name: [{}], retryPolicy }, ...(once.length > 0 ? [{ name: once }] : [])],
       // Retries stop while half of the recent calls fail, so that they do not bury a server that is coming back.
       retryThrottling: { maxTokens: RETRY_TOKENS_MAX, tokenRatio: 0.5 },
     }),

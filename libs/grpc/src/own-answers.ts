@@ -1,10 +1,13 @@
 import { ServerInterceptingCall, ServerListenerBuilder } from '@grpc/grpc-js';
 import type { ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { GRPC_CODE, HeraldError, REASONS } from '@herald/errors';
+import { http2StreamOf } from './http2-stream';
 import { encodeStatus, reasonOfCode, STATUS_DETAILS_KEY } from './rich-status';
 
 /** How long a call may take to send its one message. A caller that sends none would hold its call open for ever. */
 const REQUEST_MS_MAX = 30_000;
+/** A reset that follows the end of a stream is written in the next turn of its client, and seldom arrives much later. */
+const END_BELIEVED_AFTER_MS = 100;
 /** Further off than any deadline counts here, and than a timer of Node can be set. */
 const FAR_OFF_MS = 2 ** 31;
 
@@ -15,7 +18,7 @@ const FAR_OFF_MS = 2 ** 31;
 export const ownAnswers: ServerInterceptor = ({ path, requestStream }, call) => {
   const isWrapped = unwrapDeadline(call);
   explainStatuses(path, call, isWrapped);
-  if (requestStream) return new ServerInterceptingCall(call);
+  if (requestStream) return withTrueEnd(call);
   const late = setTimeout(() => call.sendStatus(encodeStatus(incomplete())), REQUEST_MS_MAX).unref();
   const listener = new ServerListenerBuilder()
     .withOnReceiveHalfClose((next) => {
@@ -25,6 +28,19 @@ export const ownAnswers: ServerInterceptor = ({ path, requestStream }, call) => 
     .withOnCancel(() => clearTimeout(late));
   return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
 };
+
+/**
+ * A client of Node ends its stream before it resets it, and grpc-js takes that end for the caller's own: half a list would
+ * count as a whole one. So an end is believed when no reset has followed it; a reset cancels the call.
+ */
+function withTrueEnd(call: ServerInterceptingCallInterface): ServerInterceptingCall {
+  const listener = new ServerListenerBuilder().withOnReceiveHalfClose((next) => {
+    setTimeout(() => {
+      if (http2StreamOf(call)?.closed !== true) next();
+    }, END_BELIEVED_AFTER_MS);
+  });
+  return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
+}
 
 /**
  * grpc-js counts a deadline in 32 bits: one of 30 days, as other stacks send it, ends in the past, and its call at

@@ -1,6 +1,6 @@
 import { GRPC_CODE, HeraldError } from '@herald/errors';
 import { eventually } from '@herald/testing';
-import { DEADLINE_MS_MIN } from '../src/unary';
+import { DEADLINE_MS_MIN } from '../src/deadline';
 import { framed } from './http2-call';
 import { fired, GET_TEMPLATE, hanging, refusalOf, REQUEST, runningServer } from './running-server';
 import type { TestServer } from './running-server';

@@ -150,6 +150,6 @@ describe('replicas', () => {
   });
 
   it('are tried again every five seconds however long they were away', () => {
-    expect(clientLimits()).toMatchObject({ 'grpc.max_reconnect_backoff_ms': 5_000 });
+    expect(clientLimits([])).toMatchObject({ 'grpc.max_reconnect_backoff_ms': 5_000 });
   });
 });

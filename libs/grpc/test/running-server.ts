@@ -11,7 +11,7 @@ import { decodeStatus, grpcClient, grpcServer, tokenVerifier, unary, unimplement
 import type { Access, CallContext, PromiseClient, RunningServer } from '../src';
 import type { OnError } from '../src/edge-error';
 import type { ServerSettings } from '../src/grpc-server';
-import type { UnaryHandler } from '../src/unary';
+import type { UnaryHandler } from '../src/served';
 import { http2Call, type Http2Call } from './http2-call';
 
 /** What is asked of GetTemplate where it does not matter. */
@@ -50,6 +50,7 @@ export interface TestServer {
   answer(handler: TemplateHandler): void;
   /** A client of its own, so that what another one saw of failures does not count. */
   newClient(): PromiseClient<TemplateServiceClient>;
+  newConversationClient(): PromiseClient<ConversationServiceClient>;
   /** Sends bytes as they are: no deadline, no repeats, no check of what they mean. */
   raw(path: string, call?: RawCall): Promise<Ended>;
   /** Opens a call over bare HTTP/2. */
@@ -63,6 +64,12 @@ const READERS: Access = { scopes: ['read'] };
 /** GetTemplate may be read by users; the rest of the template service and all conversations are not built. */
 export function servedServices(handler: TemplateHandler): ServerSettings['services'] {
   return [servedTemplates(handler, READERS), served(ConversationServiceService, {}, READERS)];
+}
+
+/** The same, with these two streams. */
+export function servedStreams(built: UntypedServiceImplementation): ServerSettings['services'] {
+  const [templates] = servedServices(async () => ({ template: undefined }));
+  return [...(templates ? [templates] : []), served(ConversationServiceService, built, READERS)];
 }
 
 /** The template service alone, for whom a test says. */
@@ -101,9 +108,10 @@ export async function runningServer(changes: Partial<ServerSettings> = {}): Prom
     return client;
   };
   const newClient = () => opened(grpcClient(TemplateServiceClient, { url, token }));
+  const newConversationClient = () => opened(grpcClient(ConversationServiceClient, { url, token }));
   return {
     ...{ server, url, token: userToken, failures, newClient, client: newClient() },
-    conversation: opened(grpcClient(ConversationServiceClient, { url, token })),
+    ...{ newConversationClient, conversation: newConversationClient() },
     answer: (handler) => {
       current = handler;
     },

@@ -120,9 +120,13 @@ describe('server', () => {
       [
         'a method that the server did not make',
         { implementation: { ...template.implementation, getTemplate: () => undefined } },
-        'getTemplate must be made by unary() or unimplemented()',
+        'getTemplate must be made by a wrapper of this library, or unimplemented()',
       ],
-      ['no method', { implementation: {} }, 'createTemplate must be made by unary() or unimplemented()'],
+      [
+        'no method',
+        { implementation: {} },
+        'createTemplate must be made by a wrapper of this library, or unimplemented()',
+      ],
     ])('S1: refuses %s', async (_, changes, complaint) => {
       await expect(running({ services: [{ ...template, ...changes }] })).rejects.toThrow(
         `${TEMPLATE_SERVICE}: ${complaint}`,
@@ -132,7 +136,7 @@ describe('server', () => {
     it('refuses a stream that is served as if it were none', async () => {
       const implementation = { ...conversation.implementation, agentSession: unary(handler) };
       await expect(running({ services: [{ ...conversation, implementation }] })).rejects.toThrow(
-        'agentSession streams, and unary() cannot serve it',
+        'agentSession is bidiStreaming, and unary() cannot serve it',
       );
     });
 

@@ -3,10 +3,12 @@ import { startTelemetry } from '@herald/telemetry';
 import { context, propagation, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { GET_TEMPLATE, refusalOf, REQUEST, runningServer, type TestServer } from './running-server';
+import { answering, endOf, MONITORED, state, streamServer } from './stream-server';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
 const NAME = GET_TEMPLATE.slice(1);
+const MONITOR = 'herald.conversation.v1.ConversationService/MonitorConversation';
 const PRIVATE = 'call +447700900123';
 
 describe('traces of calls', () => {
@@ -55,6 +57,25 @@ describe('traces of calls', () => {
     const [client, server] = [spanOf(SpanKind.CLIENT), spanOf(SpanKind.SERVER)];
     expect(client.name).toBe(NAME);
     expect(server.parentSpanContext?.spanId).toBe(client.spanContext().spanId);
+  });
+
+  it('goes along a stream from its first answer to its end', async () => {
+    const by = answering();
+    const streaming = await streamServer(by);
+    await endOf(streaming.conversation.monitorConversation(MONITORED));
+    const [client, server] = [spanOf(SpanKind.CLIENT), spanOf(SpanKind.SERVER)];
+    expect([client.name, server.name]).toEqual(Array(2).fill(MONITOR));
+    expect(server.parentSpanContext?.spanId).toBe(client.spanContext().spanId);
+    exporter.reset();
+    by.monitor = async function* () {
+      yield state('one');
+      throw new HeraldError('TEMPLATE_NOT_FOUND', PRIVATE);
+    };
+    await endOf(streaming.conversation.monitorConversation(MONITORED));
+    for (const span of [spanOf(SpanKind.CLIENT), spanOf(SpanKind.SERVER)]) {
+      expect(span.status).toEqual({ code: SpanStatusCode.ERROR, message: 'TEMPLATE_NOT_FOUND' });
+    }
+    await streaming.stop();
   });
 
   it.each([
