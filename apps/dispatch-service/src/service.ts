@@ -11,7 +11,7 @@ import {
   type ResumeRequestRequest,
 } from '@herald/contracts/dispatch';
 import { invalidFields } from '@herald/errors';
-import { unary, unimplemented, type CallContext, type Caller } from '@herald/grpc';
+import { bidiStreaming, serverStreaming, unary, unimplemented, type Caller, type StreamContext } from '@herald/grpc';
 import { validate as isUuid } from 'uuid';
 import { readQuota } from './accept/quota';
 import { sendOutboundMessages, type AcceptDeps } from './accept/send-outbound-messages';
@@ -26,6 +26,8 @@ import { listRequests, readRequest } from './queries/requests';
 import { sendReply, type ReplyDeps } from './replies/send-reply';
 import { checkLedger } from './reports/check-ledger';
 import { getDeliveryReport } from './reports/get-delivery-report';
+import { streamOutboundMessages } from './stream/stream-outbound-messages';
+import { watchRequest } from './watch/watch-request';
 
 /** What the service needs beyond what accepting needs. */
 export interface ServiceDeps extends AcceptDeps, StatusDeps {
@@ -45,10 +47,14 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
       const command = readSendCommand(request, userOf(context), deps.now());
       return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, context, command));
     }),
+    streamOutboundMessages: bidiStreaming((steps, context) =>
+      streamOutboundMessages(deps, { ...context, caller: userOf(context) }, steps),
+    ),
     getRequest: unary(async (request, { org }) => ({
       outboundRequest: await database.read(org, (tx) => readRequest(tx, org, idOf(request))),
     })),
     listRequests: unary((request, { org }) => listRequests(database, org, request)),
+    watchRequest: serverStreaming((request, context) => watchRequest(database, context, idOf(request))),
     getMessage: unary(async (request, { org }) => ({
       message: await getMessage(database, org, uuidOf('message_id', request.messageId)),
     })),
@@ -100,8 +106,6 @@ function controlMethods(deps: ServiceDeps) {
 /** RPCs of the contract that no version serves yet; README lists them. */
 const LATER = {
   previewOutboundMessages: unimplemented(),
-  streamOutboundMessages: unimplemented(),
-  watchRequest: unimplemented(),
   runFlow: unimplemented(),
   getFlowRun: unimplemented(),
   listFlowRuns: unimplemented(),
@@ -113,7 +117,7 @@ const LATER = {
   exportConsent: unimplemented(),
 };
 
-function userOf({ caller }: CallContext): Caller & { kind: 'user' } {
+function userOf({ caller }: StreamContext): Caller & { kind: 'user' } {
   if (caller.kind === 'user') return caller;
   throw new Error('the access table admits only users to this method');
 }

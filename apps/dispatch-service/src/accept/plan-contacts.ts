@@ -76,6 +76,14 @@ export interface RefusedContact extends ContactBase {
 /** What becomes of a contact. */
 export type PlannedContact = AcceptedContact | SkippedContact | RefusedContact;
 
+/** What is known of addresses before a request is planned, as they are normalised: the stream it is part of tells. */
+export interface KnownAddresses {
+  accepted: ReadonlySet<string>;
+  optedOut: ReadonlySet<string>;
+}
+
+const NOTHING_KNOWN: KnownAddresses = { accepted: new Set(), optedOut: new Set() };
+
 /**
  * Decides what becomes of each contact; outcomes keep the contacts' order. `newId` is called once per contact that
  * becomes a row, in order.
@@ -88,15 +96,16 @@ export function planContacts(
   contacts: readonly Contact[],
   settings: PlanSettings,
   newId: () => string,
+  known: KnownAddresses = NOTHING_KNOWN,
 ): PlannedContact[] {
   const addresses = contacts.map((contact) => normalisePhone(contact.toContactId));
-  const optedOut = new Set<string>();
+  const optedOut = new Set(known.optedOut);
   contacts.forEach((contact, index) => {
     const address = addresses[index];
     if (contact.optin === false && address?.kind === 'phone') optedOut.add(address.e164);
   });
 
-  const accepted = new Set<string>();
+  const accepted = new Set(known.accepted);
   return contacts.map((contact, index): PlannedContact => {
     const base: ContactBase = { index, clientReference: contact.clientReference || undefined };
     const address = addresses[index];

@@ -16,6 +16,7 @@ import {
   planContacts,
   type AcceptedContact,
   type Contact,
+  type KnownAddresses,
   type PlannedContact,
   type SkippedContact,
 } from './plan-contacts';
@@ -37,6 +38,18 @@ export interface SendCommand {
   purpose: NewRequest['purpose'] | undefined;
   validForMs: number | undefined;
   readyAt: Date | undefined;
+  /** The stream that the request is part of. */
+  part?: RequestPart;
+}
+
+/** What a request that is part of a stream has in common with the others. */
+export interface RequestPart {
+  /** How many contacts fit in a request; a setting that changed meanwhile does not count. */
+  contactsMax: number;
+  /** What earlier requests did with addresses of this one. */
+  known(tx: Tx): Promise<KnownAddresses>;
+  /** Told, in the transaction that accepts, which contacts by their place became messages. */
+  add(tx: Tx, accepted: readonly number[]): Promise<void>;
 }
 
 /** What was accepted: the stored request, and what became of each contact in the contacts' order. */
@@ -101,12 +114,16 @@ async function accept(
   { act, command, configuration }: Accepting,
 ): Promise<{ planned: readonly PlannedContact[]; response: Buffer } | undefined> {
   const createdAt = await admit(tx, command.key.org, configuration.requestsPerHourMax);
-  const planned = planContacts(command.contacts, configuration, deps.newId);
+  const planned = planContacts(command.contacts, configuration, deps.newId, await command.part?.known(tx));
   const request = requestOf(deps.newId(), { command, configuration }, { createdAt, planned });
   const response = deps.encode({ request, planned });
   if (!(await claimRequestId(tx, command.key, { requestHash: command.requestHash, response }))) return undefined;
   const { spreadSenders } = configuration;
   await store(tx, deps, { request, planned, readyAt: command.readyAt ?? createdAt, spreadSenders });
+  await command.part?.add(
+    tx,
+    planned.filter(({ kind }) => kind === 'accepted').map(({ index }) => index),
+  );
   // From here on the organisation's requests follow one another: its log first, and last the quota, as short as can be.
   await auditAcceptance(tx, act, { request, planned });
   await spendQuota(tx, request.org, configuration.requestsPerHourMax);
@@ -120,7 +137,8 @@ function countKinds(planned: readonly PlannedContact[]): Record<PlannedContact['
   return counts;
 }
 
-function refuseTooMany(command: SendCommand, { contactsPerRequestMax }: ResolvedConfiguration): void {
+function refuseTooMany(command: SendCommand, configuration: ResolvedConfiguration): void {
+  const contactsPerRequestMax = command.part?.contactsMax ?? configuration.contactsPerRequestMax;
   if (command.contacts.length <= contactsPerRequestMax) return;
   const description = `${command.contacts.length} contacts; at most ${contactsPerRequestMax} fit in a request. Split the list.`;
   throw new HeraldError('TOO_MANY_CONTACTS', description, {

@@ -21,13 +21,20 @@ const CLIENT_REFERENCE_LENGTH_MAX = 200;
 /** No field of a contact is longer than any text it could go into. */
 const CONTACT_FIELD_LENGTH_MAX = 2_000;
 
-/** Reads a request; throws NO_CONTACTS, or INVALID_FIELD with every violation at once. */
+/**
+ * Reads a request; throws NO_CONTACTS, or INVALID_FIELD with every violation at once. In a request that is part of a
+ * stream violations name its contacts by their place in the stream, which begins at `offset`.
+ */
 export function readSendCommand(
   request: SendOutboundMessagesRequest,
   caller: Caller & { kind: 'user' },
   now: Date,
+  offset = 0,
 ): SendCommand {
-  const violations = [...requestViolations(request, now), ...request.contacts.flatMap(contactViolations)];
+  const violations = [
+    ...requestViolations(request, now),
+    ...request.contacts.flatMap((contact, index) => contactViolations(contact, offset + index)),
+  ];
   if (violations.length > 0) throw invalidFields(violations);
   if (request.contacts.length === 0) {
     const description = 'The request has no contacts. Name at least one.';
@@ -47,10 +54,28 @@ export function readSendCommand(
 
 function requestViolations(request: SendOutboundMessagesRequest, now: Date): FieldViolation[] {
   const violations: FieldViolation[] = [];
-  const add = (field: string, reason: string, description: string) => violations.push({ field, reason, description });
   if (!isUuid(request.requestId)) {
-    add('request_id', 'FIELD_MALFORMED', 'must be a UUID made by the caller, the same for a repeat of this request');
+    const description = 'must be a UUID made by the caller, the same for a repeat of this request';
+    violations.push({ field: 'request_id', reason: 'FIELD_MALFORMED', description });
   }
+  violations.push(...overrideViolations(request));
+  // Said so that a time beyond what a Date holds is refused too: it compares with nothing.
+  if (request.readyTime && !(request.readyTime.getTime() <= now.getTime() + READY_AHEAD_MS_MAX)) {
+    violations.push({
+      field: 'ready_time',
+      reason: 'FIELD_OUT_OF_RANGE',
+      description: 'must be at most 35 days ahead',
+    });
+  }
+  return violations;
+}
+
+/** What is wrong with the configuration's id and with what overrides the configuration. */
+export function overrideViolations(
+  request: Pick<SendOutboundMessagesRequest, 'outboundConfigurationId' | 'validFor' | 'deliveryGuarantee' | 'purpose'>,
+): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  const add = (field: string, reason: string, description: string) => violations.push({ field, reason, description });
   if (!isUuid(request.outboundConfigurationId)) {
     add(
       'outbound_configuration_id',
@@ -61,10 +86,6 @@ function requestViolations(request: SendOutboundMessagesRequest, now: Date): Fie
   const seconds = request.validFor && request.validFor.seconds + request.validFor.nanos / 1e9;
   if (seconds !== undefined && (seconds < VALID_FOR_SECONDS_MIN || seconds > VALID_FOR_SECONDS_MAX)) {
     add('valid_for', 'FIELD_OUT_OF_RANGE', 'must be from 1 second to 7 days');
-  }
-  // Said so that a time beyond what a Date holds is refused too: it compares with nothing.
-  if (request.readyTime && !(request.readyTime.getTime() <= now.getTime() + READY_AHEAD_MS_MAX)) {
-    add('ready_time', 'FIELD_OUT_OF_RANGE', 'must be at most 35 days ahead');
   }
   if (request.deliveryGuarantee === DeliveryGuarantee.UNRECOGNIZED) {
     add('delivery_guarantee', 'FIELD_UNKNOWN_VALUE', 'must be AT_MOST_ONCE or AT_LEAST_ONCE');

@@ -5,6 +5,7 @@ import { control } from './0003-control';
 import { outcomes } from './0004-outcomes';
 import { breakers } from './0005-breakers';
 import { reports } from './0006-reports';
+import { streams } from './0007-streams';
 import { queue } from './0008-queue';
 import { shardingAndCaps } from './0009-sharding-and-caps';
 
@@ -16,6 +17,7 @@ export const migrations: readonly Migration[] = [
   outcomes,
   breakers,
   reports,
+  streams,
   queue,
   shardingAndCaps,
 ];

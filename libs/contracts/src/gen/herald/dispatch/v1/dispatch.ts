@@ -500,7 +500,7 @@ export interface StreamOutboundMessagesRequest {
 
 /** Opens a stream, or takes up a broken one. */
 export interface StreamOpening {
-  /** A UUID made by the caller; the same takes up a broken stream. */
+  /** A UUID made by the caller; the same takes up a broken stream within 30 days. */
   streamId: string;
   /** The configuration ID. */
   outboundConfigurationId: string;
@@ -526,10 +526,10 @@ export interface StreamOutboundMessagesResponse {
     /** The first answer: from which contact on to go on. */
     { $case: "resumption"; value: StreamResumption }
     | //
-    /** A hundred contacts were accepted. */
+    /** The next contacts were accepted as one request; results count from 0 in each. */
     { $case: "accepted"; value: SendOutboundMessagesResponse }
     | //
-    /** The stream waits for the quota. */
+    /** The stream waits for the quota and goes on by itself; told every 5 seconds. */
     { $case: "heartbeat"; value: StreamHeartbeat }
     | undefined;
 }
@@ -538,6 +538,11 @@ export interface StreamOutboundMessagesResponse {
 export interface StreamResumption {
   /** The number of contacts already accepted. */
   resumeFrom: number;
+  /**
+   * How many contacts make one request of this stream: 100, or fewer where the organisation's limit was lower when it began.
+   * The request id of contacts [n·k, n·k + k) is uuidv5(stream_id, n), n in decimal digits.
+   */
+  contactsPerRequest: number;
 }
 
 /** Says that the stream is alive and waits for the quota. */
@@ -4965,13 +4970,16 @@ export const StreamOutboundMessagesResponse: MessageFns<StreamOutboundMessagesRe
 };
 
 function createBaseStreamResumption(): StreamResumption {
-  return { resumeFrom: 0 };
+  return { resumeFrom: 0, contactsPerRequest: 0 };
 }
 
 export const StreamResumption: MessageFns<StreamResumption> = {
   encode(message: StreamResumption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.resumeFrom !== 0) {
       writer.uint32(8).int32(message.resumeFrom);
+    }
+    if (message.contactsPerRequest !== 0) {
+      writer.uint32(16).int32(message.contactsPerRequest);
     }
     return writer;
   },
@@ -4997,6 +5005,14 @@ export const StreamResumption: MessageFns<StreamResumption> = {
             message.resumeFrom = reader.int32();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.contactsPerRequest = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5016,6 +5032,11 @@ export const StreamResumption: MessageFns<StreamResumption> = {
         : isSet(object.resume_from)
         ? globalThis.Number(object.resume_from)
         : 0,
+      contactsPerRequest: isSet(object.contactsPerRequest)
+        ? globalThis.Number(object.contactsPerRequest)
+        : isSet(object.contacts_per_request)
+        ? globalThis.Number(object.contacts_per_request)
+        : 0,
     };
   },
 
@@ -5023,6 +5044,9 @@ export const StreamResumption: MessageFns<StreamResumption> = {
     const obj: any = {};
     if (message.resumeFrom !== 0) {
       obj.resumeFrom = Math.round(message.resumeFrom);
+    }
+    if (message.contactsPerRequest !== 0) {
+      obj.contactsPerRequest = Math.round(message.contactsPerRequest);
     }
     return obj;
   },
@@ -5033,6 +5057,7 @@ export const StreamResumption: MessageFns<StreamResumption> = {
   fromPartial<I extends Exact<DeepPartial<StreamResumption>, I>>(object: I): StreamResumption {
     const message = createBaseStreamResumption();
     message.resumeFrom = object.resumeFrom ?? 0;
+    message.contactsPerRequest = object.contactsPerRequest ?? 0;
     return message;
   },
 };
@@ -11223,7 +11248,11 @@ export const DispatchServiceService = {
     responseDeserialize: (value: Buffer): PreviewOutboundMessagesResponse =>
       PreviewOutboundMessagesResponse.decode(value),
   },
-  /** Accepts any number of contacts in a stream that can be resumed; held back at the quota instead of refused. */
+  /**
+   * Accepts any number of contacts, up to ten million, in a stream that can be resumed; held back at the quota instead of
+   * refused. The caller's half-close says that no contacts follow. UNAVAILABLE, or a broken connection, says to open the
+   * stream again and to go on from where its first answer says, in the same order.
+   */
   streamOutboundMessages: {
     path: "/herald.dispatch.v1.DispatchService/StreamOutboundMessages" as const,
     requestStream: true as const,
@@ -11296,7 +11325,10 @@ export const DispatchServiceService = {
       Buffer.from(ResumeRequestResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeRequestResponse => ResumeRequestResponse.decode(value),
   },
-  /** Streams a request's counts until none of its messages can change any more. */
+  /**
+   * Streams a request's counts, at once and whenever they change, until every message is cancelled, expired, skipped,
+   * delivered, read, undelivered or failed. UNAVAILABLE, after some five minutes at the latest, says to watch it again.
+   */
   watchRequest: {
     path: "/herald.dispatch.v1.DispatchService/WatchRequest" as const,
     requestStream: false as const,
@@ -11548,7 +11580,11 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   sendOutboundMessages: handleUnaryCall<SendOutboundMessagesRequest, SendOutboundMessagesResponse>;
   /** Tells what SendOutboundMessages would do, by the same code, and sends nothing. */
   previewOutboundMessages: handleUnaryCall<PreviewOutboundMessagesRequest, PreviewOutboundMessagesResponse>;
-  /** Accepts any number of contacts in a stream that can be resumed; held back at the quota instead of refused. */
+  /**
+   * Accepts any number of contacts, up to ten million, in a stream that can be resumed; held back at the quota instead of
+   * refused. The caller's half-close says that no contacts follow. UNAVAILABLE, or a broken connection, says to open the
+   * stream again and to go on from where its first answer says, in the same order.
+   */
   streamOutboundMessages: handleBidiStreamingCall<StreamOutboundMessagesRequest, StreamOutboundMessagesResponse>;
   /** Returns a request with its counts. */
   getRequest: handleUnaryCall<GetRequestRequest, GetRequestResponse>;
@@ -11566,7 +11602,10 @@ export interface DispatchServiceServer extends UntypedServiceImplementation {
   pauseRequest: handleUnaryCall<PauseRequestRequest, PauseRequestResponse>;
   /** Lets a held request go on. */
   resumeRequest: handleUnaryCall<ResumeRequestRequest, ResumeRequestResponse>;
-  /** Streams a request's counts until none of its messages can change any more. */
+  /**
+   * Streams a request's counts, at once and whenever they change, until every message is cancelled, expired, skipped,
+   * delivered, read, undelivered or failed. UNAVAILABLE, after some five minutes at the latest, says to watch it again.
+   */
   watchRequest: handleServerStreamingCall<WatchRequestRequest, WatchRequestResponse>;
   /** Returns a message. */
   getMessage: handleUnaryCall<GetMessageRequest, GetMessageResponse>;
@@ -11649,7 +11688,11 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PreviewOutboundMessagesResponse) => void,
   ): ClientUnaryCall;
-  /** Accepts any number of contacts in a stream that can be resumed; held back at the quota instead of refused. */
+  /**
+   * Accepts any number of contacts, up to ten million, in a stream that can be resumed; held back at the quota instead of
+   * refused. The caller's half-close says that no contacts follow. UNAVAILABLE, or a broken connection, says to open the
+   * stream again and to go on from where its first answer says, in the same order.
+   */
   streamOutboundMessages(): ClientDuplexStream<StreamOutboundMessagesRequest, StreamOutboundMessagesResponse>;
   streamOutboundMessages(
     options: Partial<CallOptions>,
@@ -11744,7 +11787,10 @@ export interface DispatchServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeRequestResponse) => void,
   ): ClientUnaryCall;
-  /** Streams a request's counts until none of its messages can change any more. */
+  /**
+   * Streams a request's counts, at once and whenever they change, until every message is cancelled, expired, skipped,
+   * delivered, read, undelivered or failed. UNAVAILABLE, after some five minutes at the latest, says to watch it again.
+   */
   watchRequest(
     request: WatchRequestRequest,
     options?: Partial<CallOptions>,
