@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { DeliveryGuarantee, Purpose } from '@herald/contracts/configuration';
-import {
+import type {
+  Contact,
+  SendOutboundMessagesResponse,
+  StreamOpening,
   StreamOutboundMessagesRequest,
-  type Contact,
-  type SendOutboundMessagesResponse,
-  type StreamOpening,
+  StreamOutboundMessagesResponse,
 } from '@herald/contracts/dispatch';
 import { HeraldError } from '@herald/errors';
 import type { Dispatch } from './open-doors';
@@ -86,9 +87,7 @@ export async function streamSteps(
   };
   try {
     for await (const { step } of dispatch.streamOutboundMessages(steps, signal ? { signal } : {})) {
-      if (step?.$case === 'resumption') Object.assign(streamed, step.value);
-      if (step?.$case === 'accepted') streamed.accepted.push(step.value);
-      if (step?.$case === 'heartbeat') streamed.heartbeats.push(step.value.nextAvailableTime ?? new Date(NaN));
+      note(streamed, step);
       onStep?.(step?.$case ?? '', streamed);
     }
   } catch (error) {
@@ -96,4 +95,10 @@ export async function streamSteps(
     streamed.error = error;
   }
   return streamed;
+}
+
+function note(streamed: Streamed, step: StreamOutboundMessagesResponse['step']): void {
+  if (step?.$case === 'resumption') Object.assign(streamed, step.value);
+  if (step?.$case === 'accepted') streamed.accepted.push(step.value);
+  if (step?.$case === 'heartbeat') streamed.heartbeats.push(step.value.nextAvailableTime ?? new Date(NaN));
 }

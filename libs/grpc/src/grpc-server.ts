@@ -249,8 +249,9 @@ function internalServer(): Server {
 }
 
 /**
- * Tells NOT_SERVING, lets calls end, and has streams end, which would go on for minutes. What is under way after the grace is answered SERVER_STOPPING, which its caller
- * may repeat elsewhere, and cut. It resolves when no handler runs any more, so that what they use can be closed.
+ * Tells NOT_SERVING, lets calls end, and has streams end, which would go on for minutes. What is under way after the
+ * grace is answered SERVER_STOPPING, which its caller may repeat elsewhere, and cut. It resolves when no handler runs any
+ * more, so that what they use can be closed.
  */
 async function stopServer(
   server: Server,

@@ -12,7 +12,7 @@ import {
 import { http2StreamOf } from './http2-stream';
 
 /** So long a stream may stand still: a message that is waited for does not come, or an answer is not taken. */
-export const STREAM_IDLE_MS_MAX = 60_000;
+const STREAM_IDLE_MS_MAX = 60_000;
 /** How often it is looked whether a connection is to end, which grpc-js tells nobody. */
 const CONNECTION_LOOK_MS = 1_000;
 

@@ -101,7 +101,7 @@ describe('the audit log of every service', () => {
       expect(entry).toMatchObject({
         ...{ ...who, rpc: rpc.method.path.slice(1), orgId: ORG },
         ...{ subjectKind: change.kind, subjectId: id },
-        requestId: 'requestId' in change.request ? change.request.requestId : '',
+        requestId: requestIdOf(change),
       });
       expect(entry?.time?.getTime()).toBeGreaterThanOrEqual(from);
       expect(entry?.time?.getTime()).toBeLessThanOrEqual(until);
@@ -109,7 +109,7 @@ describe('the audit log of every service', () => {
       expect(jsonOf(entry?.beforeJson)).toEqual(change.before && show(change.before).shown);
       if (change.before) expect(show(change.before).shown).not.toEqual(shown);
 
-      await answerOf(rpc, change.request, token);
+      await answerOf(rpc, change.repeat ?? change.request, token);
       expect(await entriesAt(at)).toHaveLength(earlier.length + (change.isDoneAgain ? 2 : 1));
     },
   );
@@ -161,4 +161,8 @@ describe('the audit log of every service', () => {
 
 function jsonOf(text = ''): unknown {
   return text === '' ? undefined : JSON.parse(text);
+}
+
+function requestIdOf({ request, requestId }: Change): unknown {
+  return requestId ?? ('requestId' in request ? request.requestId : '');
 }

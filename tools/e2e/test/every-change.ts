@@ -6,10 +6,19 @@ import {
   OutboundConfiguration,
   Purpose,
 } from '@herald/contracts/configuration';
-import { Hold, Hold_Kind, Message, MessageState, OutboundRequest, SendReplyResponse } from '@herald/contracts/dispatch';
+import {
+  Hold,
+  Hold_Kind,
+  Message,
+  MessageState,
+  OutboundRequest,
+  SendReplyResponse,
+  StreamOpening,
+} from '@herald/contracts/dispatch';
 import { Template } from '@herald/contracts/template';
 import { ChannelType, Provider } from '@herald/contracts/type';
 import type { Connection, SampleOrganisation } from '@herald/herald-cli';
+import { v5 as uuidv5 } from 'uuid';
 import { eventually } from '@herald/testing';
 import { contactOf, messageIdOf, requestOf } from './requests';
 
@@ -38,6 +47,9 @@ export interface Change {
   caller?: 'conversation';
   /** It has an effect each time it is called: the provider is asked again. */
   isDoneAgain?: true;
+  /** How it is called again, and the request id its entry has, where the request does not say. */
+  repeat?: object;
+  requestId?: string;
 }
 
 /** What a change works with. */
@@ -64,7 +76,10 @@ export const SHOWN: Record<Change['kind'], (answer: never) => Shown> = {
     id: ORG,
     shown: OrganizationSettings.toJSON(settings),
   }),
-  outboundRequest: ({ outboundRequest }: { outboundRequest: OutboundRequest }) => {
+  outboundRequest: (
+    answer: { outboundRequest: OutboundRequest } | { step: { value: { outboundRequest: OutboundRequest } } },
+  ) => {
+    const { outboundRequest } = 'step' in answer ? answer.step.value : answer;
     const { id, outboundConfigurationId, counts, cancelTime, paused } = outboundRequest;
     const kept = { id, outboundConfigurationId, counts, cancelTime, paused };
     return { id, shown: OutboundRequest.toJSON(OutboundRequest.fromPartial(kept)) };
@@ -204,6 +219,20 @@ export const CHANGES: Record<string, (scene: Scene) => Promise<Change>> = {
     const of = { requestId: randomUUID(), conversationId: randomUUID() };
     const request = { ...of, channelId, toAddress: CANARY.phone, text: `Hello ${CANARY.name}` };
     return { kind: 'reply', request, refused: { ...request, channelId: randomUUID() }, caller: 'conversation' };
+  },
+  StreamOutboundMessages: async ({ made: { outboundConfigurationId } }) => {
+    const streamId = randomUUID();
+    const openingOf = (id: string) => ({
+      step: { $case: 'opening', value: StreamOpening.fromPartial({ streamId, outboundConfigurationId: id }) },
+    });
+    const contacts = [
+      contactOf({ toContactId: CANARY.phone, customerName: CANARY.name, clientReference: CANARY.phone }),
+    ];
+    const steps = (id: string) => [openingOf(id), { step: { $case: 'contacts', value: { contacts } } }];
+    return {
+      ...{ kind: 'outboundRequest', requestId: uuidv5('0', streamId), repeat: [openingOf(outboundConfigurationId)] },
+      ...{ request: steps(outboundConfigurationId), refused: steps(randomUUID()) },
+    };
   },
   ResolveMessage: async (scene) => {
     const { messageId, before } = await unknownMessage(scene);

@@ -1,4 +1,10 @@
-import { Client, Metadata, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  Client,
+  Metadata,
+  type ClientDuplexStream,
+  type MethodDefinition,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { AuditServiceService } from '@herald/contracts/audit';
 import { ConfigurationServiceService } from '@herald/contracts/configuration';
 import { ConversationServiceService } from '@herald/contracts/conversation';
@@ -44,8 +50,11 @@ export type Outcome = { answer: object | undefined } | { error: Error };
 
 /** Calls RPCs of any kind by their definitions, as no typed client does. */
 export interface AnyCaller {
-  /** Calls with a request, which is empty unless given, and with a token or none. */
-  call(rpc: Rpc, token?: string, request?: object): Promise<Outcome>;
+  /**
+   * Calls with a request, which is empty unless given, and with a token or none. A stream takes the messages of an array
+   * one after the other, and its answer is the last that it gave.
+   */
+  call(rpc: Rpc, token?: string, request?: object | readonly object[]): Promise<Outcome>;
   close(): void;
 }
 
@@ -82,18 +91,28 @@ function whoseToken(token: string | undefined): ServiceName | 'user' {
 function callOnce(
   client: Client,
   { path, requestStream, responseStream, requestSerialize, responseDeserialize }: MethodDefinition<object, object>,
-  { request, metadata }: { request: object; metadata: Metadata },
+  { request, metadata }: { request: object | readonly object[]; metadata: Metadata },
 ): Promise<Outcome> {
   return new Promise<Outcome>((resolve) => {
     if (requestStream || responseStream) {
+      let answer: object | undefined;
       const stream = requestStream
-        ? client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+        ? writing(client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata), request)
         : client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
-      stream.on('error', (error) => resolve({ error })).on('end', () => resolve({ answer: undefined }));
-      stream.resume();
+      stream.on('error', (error) => resolve({ error })).on('end', () => resolve({ answer }));
+      stream.on('data', (next: object) => (answer = next));
     } else
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error, answer) =>
         resolve(error ? { error } : { answer }),
       );
   });
+}
+
+function writing(
+  stream: ClientDuplexStream<object, object>,
+  messages: object | readonly object[],
+): ClientDuplexStream<object, object> {
+  for (const message of Array.isArray(messages) ? (messages as object[]) : [messages]) stream.write(message);
+  stream.end();
+  return stream;
 }

@@ -19,3 +19,5 @@ export { simulatorControl } from './demo/simulator-control';
 export { startDistributed, TWO_OF_EACH, type DistributedSystem } from './distributed/start-distributed';
 export type { KeptProcess } from './distributed/kept-process';
 export type { ReplicaCounts } from './distributed/replicas';
+export { sendContacts } from './client/send-contacts';
+export type { ContactList } from './client/contact-list';

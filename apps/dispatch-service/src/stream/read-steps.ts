@@ -46,10 +46,8 @@ function readOpening(step: StreamOutboundMessagesRequest['step']): Opening {
 }
 
 async function* restOf(iterator: AsyncIterator<StreamOutboundMessagesRequest>): AsyncGenerator<readonly Contact[]> {
-  for (;;) {
-    const { done, value } = await iterator.next();
-    if (done === true) return;
-    yield readContacts((value as StreamOutboundMessagesRequest).step);
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+    yield readContacts(next.value.step);
   }
 }
 

@@ -1,9 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { OrganizationSettings } from '@herald/contracts/configuration';
-import type { LedgerCounts, SendOutboundMessagesResponse } from '@herald/contracts/dispatch';
+import {
+  StreamOpening,
+  type LedgerCounts,
+  type SendOutboundMessagesResponse,
+  type StreamOutboundMessagesRequest,
+} from '@herald/contracts/dispatch';
 import { HeraldError } from '@herald/errors';
+import { sendContacts, type ContactList } from '@herald/herald-cli';
 import type { ReceiptSummary } from '@herald/simulator';
 import { eventually } from '@herald/testing';
-import { contactOf, requestOf } from '../requests';
+import { contactOf, messageIdOf, requestOf } from '../requests';
 import type { RunningHerald } from '../running-herald';
 
 const QUARTER_OF_AN_HOUR_MS = 900_000;
@@ -96,6 +103,36 @@ export function requestStories(herald: () => RunningHerald): void {
       expect(messageIds.map((id) => byMessage[id])).toEqual(Array.from({ length: 200 }, () => 1));
     });
 
+    it('P2 P3: a stream that broke is taken up where it stood, and every contact gets its message once', async () => {
+      const { all, made } = await sender('streams');
+      const listId = randomUUID();
+      const contacts = Array.from({ length: 1_050 }, (_, index) =>
+        contactOf({ toContactId: `+1425555${String(index).padStart(4, '0')}` }),
+      );
+      const list = { listId, outboundConfigurationId: made.outboundConfigurationId, contacts };
+      expect(await breakAfter(4, all, list)).toBe(4);
+      const taken: number[] = [];
+      const sent = await sendContacts(all, list, { onSent: ({ offset }) => taken.push(offset) });
+      // The fifth request may have been accepted while the connection broke.
+      expect([4, 5]).toContain(11 - taken.length);
+      expect(sent.map(({ offset, results }) => [offset, results.length])).toEqual(
+        Array.from({ length: 11 }, (_, part) => [100 * part, part === 10 ? 50 : 100]),
+      );
+      const watched = await Promise.all(
+        sent.map(({ id }) => lastOf(all.dispatch.watchRequest({ outboundRequestId: id }))),
+      );
+      const delivered = watched.map((answer) => answer?.outboundRequest?.counts?.delivered ?? 0);
+      expect(delivered).toEqual(Array.from({ length: 11 }, (_, part) => (part === 10 ? 50 : 100)));
+      const byMessage = await receiptsByMessage(herald());
+      const messageIds = sent.flatMap(({ results }) => results.map(messageIdOf));
+      expect(new Set(messageIds).size).toBe(1_050);
+      expect(messageIds.filter((id) => byMessage[id] !== 1)).toEqual([]);
+      expect(await all.dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' })).toMatchObject({
+        ...{ requests: 11, conserved: true },
+      });
+      expect(await all.dispatch.getQuota({})).toMatchObject({ used: 11 });
+    }, 60_000);
+
     it('P11: of many at once exactly so many are accepted as the hour allows, and the others hear when to come', async () => {
       const { all, made } = await sender('limited');
       await all.configuration.updateOrganizationSettings({
@@ -120,6 +157,34 @@ export function requestStories(herald: () => RunningHerald): void {
 
 type Sender = ReturnType<RunningHerald['as']>;
 type Outcome = SendOutboundMessagesResponse['results'][number]['outcome'];
+
+/** Streams a list and lets the connection break after so many answers; tells how many there were. */
+async function breakAfter(answers: number, { dispatch }: Sender, list: ContactList): Promise<number> {
+  const { listId: streamId, outboundConfigurationId, contacts } = list;
+  const abort = new AbortController();
+  async function* steps(): AsyncGenerator<StreamOutboundMessagesRequest> {
+    const opening = StreamOpening.fromPartial({ streamId, outboundConfigurationId });
+    yield { step: { $case: 'opening', value: opening } };
+    for (let from = 0; from < contacts.length; from += 70) {
+      yield { step: { $case: 'contacts', value: { contacts: contacts.slice(from, from + 70) } } };
+    }
+  }
+  let accepted = 0;
+  try {
+    for await (const { step } of dispatch.streamOutboundMessages(steps(), { signal: abort.signal })) {
+      if (step?.$case === 'accepted' && (accepted += 1) === answers) abort.abort();
+    }
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+  }
+  return accepted;
+}
+
+async function lastOf<T>(answers: AsyncIterable<T>): Promise<T | undefined> {
+  let last: T | undefined;
+  for await (const answer of answers) last = answer;
+  return last;
+}
 
 function reasonOf(outcome: Outcome): string | undefined {
   return outcome?.$case === 'accepted' ? undefined : outcome?.value.reason;

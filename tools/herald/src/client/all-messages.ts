@@ -1,6 +1,6 @@
 import type { Message } from '@herald/contracts/dispatch';
 import type { Connection } from './connect';
-import { patiently } from './send-contacts';
+import { patiently } from './patiently';
 
 const PAGE_SIZE = 500;
 

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { HeraldError } from '@herald/errors';
 import { v5 as uuidv5 } from 'uuid';
 import { connect, type Connection } from '../client/connect';
-import { patiently, sendContacts, type SentRequest } from '../client/send-contacts';
+import type { SentRequest } from '../client/contact-list';
+import { patiently } from '../client/patiently';
+import { CONTACTS_PER_REQUEST, sendContacts } from '../client/send-contacts';
 import { scopesOf, withCallOptions, type CallOptions } from './add-verbs';
 import { uuid } from './arguments';
 import { fail } from './failure';
@@ -20,10 +22,15 @@ const LOOK_EVERY_MS = 500;
 export function addSend(root: Command, context: CommandContext): void {
   const send = root
     .command('send')
-    .description('send a contact list: CSV or JSON, any number of contacts, in requests of a hundred')
+    .description('send a contact list: CSV or JSON, any number of contacts; more than a hundred are streamed')
     .requiredOption('--configuration <id>', 'the configuration ID (required)')
     .requiredOption('--contacts <file>', 'the list, or - for standard input (required)')
     .option('--request-id <uuid>', 'sends the list once more; follows from it and the configuration if left out', uuid)
+    .addOption(
+      new Option('--stream-id <uuid>', 'takes up the stream of a list that broke, by the id it was given')
+        .argParser(uuid)
+        .conflicts('requestId'),
+    )
     .option('--wait', 'wait until every message has left or is given up, and as long as reports of it come in');
   withCallOptions(send, context).action((options: SendOptions) =>
     sendList(options, context).catch((error: unknown) => fail(error, options.json)),
@@ -34,13 +41,14 @@ interface SendOptions extends CallOptions {
   configuration: string;
   contacts: string;
   requestId?: string;
+  streamId?: string;
   wait?: boolean;
 }
 
 async function sendList(options: SendOptions, { environment }: CommandContext): Promise<void> {
   const contacts = await readContacts(options.contacts);
   const fingerprint = createHash('sha256').update(JSON.stringify(contacts)).digest('hex');
-  const listId = options.requestId ?? uuidv5(`${options.configuration}/${fingerprint}`, NAMESPACE);
+  const listId = options.streamId ?? options.requestId ?? uuidv5(`${options.configuration}/${fingerprint}`, NAMESPACE);
   const connection = await connect(options.home, environment, {
     org: options.org,
     scopes: scopesOf(options.scope),
@@ -48,6 +56,7 @@ async function sendList(options: SendOptions, { environment }: CommandContext): 
   });
   const bar = progressBar(contacts.length, 'accepting');
   try {
+    if (contacts.length > CONTACTS_PER_REQUEST) tellStream(listId);
     const list = { listId, outboundConfigurationId: options.configuration, contacts };
     const sent = await sendContacts(connection, list, {
       onSent: ({ offset, results }) => bar.update(offset + results.length),
@@ -62,6 +71,12 @@ async function sendList(options: SendOptions, { environment }: CommandContext): 
     bar.stop();
     connection.close();
   }
+}
+
+function tellStream(listId: string): void {
+  process.stderr.write(
+    `Streaming ${listId}. If it breaks, the same command takes it up, or --stream-id with this id.\n`,
+  );
 }
 
 function tellWait({ message }: HeraldError, waitMs: number): void {

@@ -73,9 +73,10 @@ function addVerb(
       const user = { org: given.org, scopes: scopesOf(given.scope), subject: 'herald' };
       const connection = await connect(given.home, context.environment, user);
       try {
-        const answer = await run(connection, asWritten(options, given), id);
-        process.stdout.write(`${given.json === true ? JSON.stringify(answer) : (shown.show ?? show)(answer)}\n`);
-        if (isBroken(answer)) process.exitCode = 1;
+        for await (const answer of each(run(connection, asWritten(options, given), id))) {
+          process.stdout.write(`${given.json === true ? JSON.stringify(answer) : (shown.show ?? show)(answer)}\n`);
+          if (isBroken(answer)) process.exitCode = 1;
+        }
       } finally {
         connection.close();
       }
@@ -83,6 +84,12 @@ function addVerb(
       fail(error, given.json);
     }
   });
+}
+
+/** One answer, or all that come. */
+async function* each(answers: Promise<unknown> | AsyncIterable<unknown>): AsyncGenerator<unknown> {
+  if (Symbol.asyncIterator in answers) yield* answers;
+  else yield await answers;
 }
 
 /** A script that checks the ledger, or the audit log, learns the answer from the exit code. */

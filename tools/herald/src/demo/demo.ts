@@ -10,7 +10,9 @@ import { v5 as uuidv5 } from 'uuid';
 import { AdviceError } from '../advice-error';
 import { allMessages } from '../client/all-messages';
 import { connect, type Connection } from '../client/connect';
-import { patiently, sendContacts, type SentRequest } from '../client/send-contacts';
+import type { ContactList, Dispatching, SentRequest } from '../client/contact-list';
+import { patiently } from '../client/patiently';
+import { sendContacts } from '../client/send-contacts';
 import { sampleContacts, type SampleContact } from '../sample/contacts';
 import { makeSampleOrganisation } from '../sample/organisation';
 import { stopSimulator } from '../system/simulator-process';
@@ -181,12 +183,13 @@ class Story {
     return simulator;
   }
 
-  /** Sends the list. A call that was cut off by the kill is repeated with its id once Herald is back. */
-  async #sending(list: Parameters<typeof sendContacts>[1]): Promise<SentRequest[]> {
+  /** Streams the list. A stream that was cut off by the kill is taken up once Herald is back. */
+  async #sending(list: ContactList): Promise<SentRequest[]> {
     const { print } = this.#settings;
     // The connection changes with the restart; each call takes the one of its moment.
-    const dispatch: Pick<Connection['dispatch'], 'sendOutboundMessages'> = {
+    const dispatch: Dispatching['dispatch'] = {
       sendOutboundMessages: (request) => this.#connected.dispatch.sendOutboundMessages(request),
+      streamOutboundMessages: (steps) => this.#connected.dispatch.streamOutboundMessages(steps),
     };
     const onSent = ({ offset, results }: SentRequest) => {
       const accepted = results.filter(({ outcome }) => outcome?.$case === 'accepted').length;

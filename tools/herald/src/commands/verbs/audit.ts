@@ -4,7 +4,7 @@ import { DispatchServiceService } from '@herald/contracts/dispatch';
 import { TemplateServiceService } from '@herald/contracts/template';
 import { AdviceError } from '../../advice-error';
 import { AUDITED_SERVICES, type AuditedService, type Connection } from '../../client/connect';
-import { patiently } from '../../client/send-contacts';
+import { patiently } from '../../client/patiently';
 import { choiceOf, fileText, numberOf, READS_ALL_MS, timeOf, type Noun, type Options } from './verb';
 
 const LIMIT_DEFAULT = 50;

@@ -1,6 +1,7 @@
-import { MessageState } from '@herald/contracts/dispatch';
+import { MessageState, type WatchRequestResponse } from '@herald/contracts/dispatch';
 import { AdviceError } from '../../advice-error';
-import { patiently } from '../../client/send-contacts';
+import { patiently } from '../../client/patiently';
+import { watchRequest } from '../../client/watch-request';
 import { PAGE, pageOf, READS_ALL_MS, type Noun } from './verb';
 
 /** What can be asked about requests, and done about them. */
@@ -13,6 +14,12 @@ export const REQUEST: Noun = {
       text: 'show a request and what became of its contacts',
       takesId: true,
       run: ({ dispatch }, _options, outboundRequestId) => dispatch.getRequest({ outboundRequestId }),
+    },
+    {
+      verb: 'watch',
+      text: 'show what becomes of its contacts as it happens, until every message is settled',
+      takesId: true,
+      run: (connection, _options, id) => countsOf(watchRequest(connection, id)),
     },
     {
       verb: 'list',
@@ -105,6 +112,10 @@ export const LEDGER: Noun = {
     },
   ],
 };
+
+async function* countsOf(answers: AsyncIterable<WatchRequestResponse>): AsyncGenerator<{ counts: unknown }> {
+  for await (const { outboundRequest } of answers) yield { counts: outboundRequest?.counts };
+}
 
 function statesOf(text: string | undefined): MessageState[] {
   if (text === undefined) return [];

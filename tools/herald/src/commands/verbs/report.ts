@@ -1,5 +1,5 @@
 import type { GetDeliveryReportResponse } from '@herald/contracts/dispatch';
-import { patiently } from '../../client/send-contacts';
+import { patiently } from '../../client/patiently';
 import { READS_ALL_MS, timeOf, type Noun } from './verb';
 
 const WEEK_MS = 7 * 24 * 3_600_000;

@@ -15,7 +15,7 @@ export interface Noun {
   verbs: readonly Verb[];
 }
 
-/** One verb: its options, and the call it makes. The answer is printed, or with --json as it is. */
+/** One verb: its options, and the call it makes. Each answer is printed, or with --json as it is. */
 export interface Verb {
   verb: string;
   text: string;
@@ -23,7 +23,7 @@ export interface Verb {
   takesId?: boolean;
   /** Option name and what it is for; required ones end with `!`. */
   options?: Readonly<Record<string, string>>;
-  run(connection: Connection, options: Options, id: string): Promise<unknown>;
+  run(connection: Connection, options: Options, id: string): Promise<unknown> | AsyncIterable<unknown>;
   /** How a person is shown the answer, where a list of fields does not do. */
   show?(answer: unknown): string;
 }
