@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import './start';
 import { preparedStatements } from '@herald/postgres';
 import { newId } from '@herald/service';
@@ -16,6 +17,8 @@ const MANY_ROWS = 20_000;
 /** Trees grow by a level, from three to four at most. */
 const GROWTH_MAX = 1.4;
 const MORE_PAGES = 12;
+/** The stream that is open. */
+const STREAM = newId();
 /**
  * What a hundred messages cost by indexes alone. Over a small past a plan that reads more at once may be cheaper still, and
  * give way to the indexes as the past grows; over ten million this is not allowed for.
@@ -52,11 +55,28 @@ describe('plans of the hot statements', () => {
        select $1, coalesce((select max(seq) from quota_entry), 0) + n, now() from generate_series(1, $2::int) as n`,
       [ORG, messages / 100],
     );
+    await growStream(seed, messages);
     open = await ledger.accept({ org: ORG, messages: 100 });
     sent = await ledger.accept({ org: ORG, messages: 100 });
     epoch = await ledger.lease();
     await ledger.claim(sent, epoch);
     await analyzeAsAutovacuum();
+  }
+
+  /** Adds streams of the past, and addresses of the one that is open. */
+  async function growStream(seed: string, messages: number): Promise<void> {
+    await ledger.asOwner(
+      `insert into outbound_stream (org_id, caller, stream_id, id, opening_hash, request_size, salt, created_at)
+       select $1, 'spec', id, id, '', 100, '', now()
+         from (select $2::uuid as id union all select md5($3 || n)::uuid from generate_series(1, $4::int) as n) as streams
+       on conflict do nothing`,
+      [ORG, STREAM, seed, messages / 100],
+    );
+    await ledger.asOwner(
+      `insert into outbound_stream_address (org_id, outbound_stream_id, address_hash, opted_out)
+       select $1, $2, decode(md5($3 || n), 'hex'), false from generate_series(1, $4::int) as n`,
+      [ORG, STREAM, seed, messages],
+    );
   }
 
   /** Autovacuum analyses partitions and never the table that is partitioned; the newest month it has not come to yet. */
@@ -146,6 +166,7 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
   const providerIds = ids.map((id) => `SM${id.replaceAll('-', '')}`);
   const fresh = ids.map(() => newId());
   const each = <T>(value: T) => ids.map(() => value);
+  const hashes = fresh.map((id) => createHash('md5').update(id).digest());
   const time = new Date();
   const steps = [
     ...[orgs, ids, ids.map(() => newId()), each(1), each('FAILED'), each(60), each(null), each('30003'), each(null)],
@@ -210,6 +231,10 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
       ...[ORG, open.id, open.batchId, time],
       ...[fresh, ids.map((_, index) => index), each(null), each('en'), each(1)],
     ),
+    outbound_stream_find: app(ORG, 'spec', STREAM),
+    outbound_stream_advance: app(ORG, STREAM, 0, 100),
+    outbound_stream_address_find: app(ORG, STREAM, hashes),
+    outbound_stream_address_add: app(ORG, STREAM, hashes, each(false)),
     message_body_insert: app(ORG, fresh, each('+14255550100'), each('text')),
   };
 }

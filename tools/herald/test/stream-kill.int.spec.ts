@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { removeLocalServer } from '@herald/postgres/local-server';
+import { startInOrder } from '@herald/service';
+import { eventually } from '@herald/testing';
+import { connect, type Connection } from '../src/client/connect';
+import type { Dispatching } from '../src/client/contact-list';
+import { sendContacts } from '../src/client/send-contacts';
+import { heraldProcess, type HeraldProcess } from '../src/demo/herald-process';
+import { simulatorControl } from '../src/demo/simulator-control';
+import { sampleContacts } from '../src/sample/contacts';
+import { makeSampleOrganisation } from '../src/sample/organisation';
+import { stopSimulator } from '../src/system/simulator-process';
+
+const USER = { org: 'streaming', scopes: ['configure', 'send', 'read'] as const, subject: 'ana' };
+/** A process starts twice here, beside whatever else a run does. */
+jest.setTimeout(150_000);
+
+describe('a stream to a Herald that is killed', () => {
+  const parts = startInOrder();
+  let home: string;
+  let herald: HeraldProcess;
+  let connection: Connection;
+
+  /** Starts a process on the home; the connection is to it from then on. */
+  const begin = async () => {
+    herald = await heraldProcess(home, ['--simulator-outcomes', 'delivered=1']);
+    connection = await connect(home, {}, USER);
+  };
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'herald-stream-kill-'));
+    await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
+    await parts.add(async () => ({ stop: () => removeLocalServer(join(home, 'postgres')) }));
+    await parts.add(async () => ({ stop: () => stopSimulator(home) }));
+    await begin();
+    await parts.add(async () => ({ stop: () => herald.stop() }));
+    await parts.add(async () => ({ stop: async () => connection.close() }));
+  });
+  afterAll(() => parts.stop());
+
+  it('P1 P2 P3: goes on when it is back, and nobody gets a second message', async () => {
+    const simulatorUrl = herald.file.simulator?.url ?? '';
+    const { outboundConfigurationId } = await makeSampleOrganisation(connection, { org: USER.org, simulatorUrl });
+    const contacts = sampleContacts(1_050).map(({ contact }) => contact);
+    // Each call takes the connection of its moment.
+    const dispatch: Dispatching['dispatch'] = {
+      sendOutboundMessages: (request) => connection.dispatch.sendOutboundMessages(request),
+      streamOutboundMessages: (steps) => connection.dispatch.streamOutboundMessages(steps),
+    };
+    let killing: Promise<void> | undefined;
+    const killOnce = async () => {
+      const before = connection;
+      await herald.kill();
+      await begin();
+      before.close();
+    };
+    const sent = await sendContacts(
+      { dispatch },
+      { listId: randomUUID(), outboundConfigurationId, contacts },
+      { onSent: ({ offset }) => (offset === 300 ? (killing ??= killOnce()) : undefined) },
+    );
+    await killing;
+    expect(sent.map(({ offset, results }) => [offset, results.length])).toEqual(
+      Array.from({ length: 11 }, (_, part) => [100 * part, part === 10 ? 50 : 100]),
+    );
+    await eventually(async () => {
+      const ledger = await connection.dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' });
+      expect(ledger).toMatchObject({
+        requests: 11,
+        conserved: true,
+        counts: { contacts: 1_050, queued: 0, sending: 0 },
+      });
+    }, 60_000);
+    const { byMessage } = await simulatorControl(herald.file.simulator?.control ?? '').receipts();
+    const accepted = sent.flatMap(({ results }) =>
+      results.flatMap(({ outcome }) => (outcome?.$case === 'accepted' ? [outcome.value.messageId] : [])),
+    );
+    expect(new Set(accepted).size).toBe(accepted.length);
+    expect(Object.values(byMessage).filter((receipts) => receipts !== 1)).toEqual([]);
+    expect(Object.keys(byMessage).filter((id) => !accepted.includes(id))).toEqual([]);
+  });
+});
