@@ -4,13 +4,10 @@ import type { ServerHttp2Stream } from 'node:http2';
 interface Nested {
   call?: Nested;
   nextCall?: Nested;
-  stream?: Pick<ServerHttp2Stream, 'closed' | 'session'>;
+  stream?: Pick<ServerHttp2Stream, 'session'>;
 }
 
-/**
- * The stream of HTTP/2 beneath a call, for what grpc-js tells nobody: that the connection is to end, and that a stream
- * was reset. The specs that age a connection and that cut a stream hold this.
- */
+/** The stream of HTTP/2 beneath a call, for what grpc-js tells nobody: that the connection is to end. A spec ages one to hold it. */
 export function http2StreamOf(call: unknown): Nested['stream'] {
   let inner = (call as Nested).call ?? (call as Nested);
   while (inner.nextCall !== undefined) inner = inner.nextCall;

@@ -1,7 +1,6 @@
 import { ServerInterceptingCall, ServerListenerBuilder } from '@grpc/grpc-js';
 import type { ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { GRPC_CODE, HeraldError, REASONS } from '@herald/errors';
-import { http2StreamOf } from './http2-stream';
 import { encodeStatus, reasonOfCode, STATUS_DETAILS_KEY } from './rich-status';
 
 /** How long a call may take to send its one message. A caller that sends none would hold its call open for ever. */
@@ -31,13 +30,11 @@ export const ownAnswers: ServerInterceptor = ({ path, requestStream }, call) => 
 
 /**
  * A client of Node ends its stream before it resets it, and grpc-js takes that end for the caller's own: half a list would
- * count as a whole one. So an end is believed when no reset has followed it; a reset cancels the call.
+ * count as a whole one. So an end is told when no reset has followed it for a while; a reset cancels the call before.
  */
 function withTrueEnd(call: ServerInterceptingCallInterface): ServerInterceptingCall {
   const listener = new ServerListenerBuilder().withOnReceiveHalfClose((next) => {
-    setTimeout(() => {
-      if (http2StreamOf(call)?.closed !== true) next();
-    }, END_BELIEVED_AFTER_MS);
+    setTimeout(next, END_BELIEVED_AFTER_MS);
   });
   return new ServerInterceptingCall(call, { start: (next) => next(listener.build()) });
 }

@@ -48,7 +48,8 @@ describe('a stream that breaks', () => {
       await count('quota_entry where org_id = $1'),
       await count('audit_entry where org_id = $1'),
       await count('outbound_stream_address where org_id = $1'),
-    ]).toEqual([3, 250, 250, 3, 3, 250]);
+      await count('outbound_stream where org_id = $1 and contacts = 250 and closed_at is not null'),
+    ]).toEqual([3, 250, 250, 3, 3, 250, 1]);
   };
   /** Streams all of it, and lets the connection break when `cut` says so. */
   const streamUntil = (
