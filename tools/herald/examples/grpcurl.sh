@@ -33,6 +33,13 @@ grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{
     }]
   }' "$DISPATCH" herald.dispatch.v1.DispatchService/SendOutboundMessages
 
+# What becomes of it, until the provider has said so.
+SENT=$(grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{"page_size": 1}' \
+  "$DISPATCH" herald.dispatch.v1.DispatchService/ListRequests |
+  node -p 'JSON.parse(fs.readFileSync(0)).outboundRequests[0].id')
+grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{"outbound_request_id": "'"$SENT"'"}' \
+  "$DISPATCH" herald.dispatch.v1.DispatchService/WatchRequest
+
 # What became of it, and what the hour still holds.
 grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{"page_size": 1}' \
   "$DISPATCH" herald.dispatch.v1.DispatchService/ListMessages

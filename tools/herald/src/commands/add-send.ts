@@ -55,8 +55,9 @@ async function sendList(options: SendOptions, { environment }: CommandContext): 
     subject: 'herald',
   });
   const bar = progressBar(contacts.length, 'accepting');
+  const isStream = contacts.length > CONTACTS_PER_REQUEST;
   try {
-    if (contacts.length > CONTACTS_PER_REQUEST) tellStream(listId);
+    if (isStream && process.stderr.isTTY) tellStream(listId);
     const list = { listId, outboundConfigurationId: options.configuration, contacts };
     const sent = await sendContacts(connection, list, {
       onSent: ({ offset, results }) => bar.update(offset + results.length),
@@ -67,12 +68,17 @@ async function sendList(options: SendOptions, { environment }: CommandContext): 
       options.wait === true ? await waited(connection, sent, contacts.length) : await countsOf(connection, sent);
     report(options, { listId, sent, counts });
     if (sent.some(({ results }) => results.some(({ outcome }) => outcome?.$case === 'refused'))) process.exitCode = 1;
+  } catch (error) {
+    // With --json standard error has one line, and it is the error's.
+    if (isStream && !process.stderr.isTTY && options.json !== true) tellStream(listId);
+    throw error;
   } finally {
     bar.stop();
     connection.close();
   }
 }
 
+/** On a terminal at the beginning, for whoever interrupts it; to others where it failed. */
 function tellStream(listId: string): void {
   process.stderr.write(
     `Streaming ${listId}. If it breaks, the same command takes it up, or --stream-id with this id.\n`,
