@@ -4,6 +4,7 @@ import { notFound } from '@herald/errors';
 import { newId } from '@herald/service';
 import { refusal } from '@herald/testing';
 import { contactsOf, openDoors, requestOf, type Dispatch, type OpenDoors } from '../../test/open-doors';
+import { SHARD } from '../../test/ledger';
 
 const SCOPES = ['send', 'read', 'operator'] as const;
 
@@ -227,6 +228,7 @@ describe('control', () => {
           oldestUnknownAge: undefined,
           oldestEventAge: undefined,
         },
+        openBreakers: [],
       });
     });
 
@@ -257,6 +259,19 @@ describe('control', () => {
       expect(status.oldestReadyAge?.seconds).toBeGreaterThanOrEqual(60);
       expect(status.longestIdle?.seconds).toBeGreaterThanOrEqual(60);
       expect(status.oldestUnknownAge?.seconds).toBeGreaterThanOrEqual(3_600);
+    });
+
+    it('names the breakers that the owner of their shard holds open, and no others', async () => {
+      const epoch = await doors.ledger.lease();
+      const [account, channel] = [randomUUID(), randomUUID()];
+      await doors.ledger.asOwner(
+        `insert into breaker (org_id, channel_account_id, channel_id, shard, epoch, opened_at, reason, probe_at)
+         select org, $2, channel, ${SHARD}, epoch, now(), 'THROTTLED', now()
+           from (values ($1::uuid, $3::uuid, $4::bigint), ($1, null, $4 - 1), ($5, null, $4)) as found (org, channel, epoch)`,
+        [org, account, channel, epoch, newId()],
+      );
+      const { openBreakers } = await dispatch.getDispatchStatus({});
+      expect(openBreakers).toMatchObject([{ channelAccountId: account, channelId: channel, reason: 'THROTTLED' }]);
     });
 
     it('calls no sender idle that is paid for, or whose messages are held or for later', async () => {

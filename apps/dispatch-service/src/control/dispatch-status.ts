@@ -1,4 +1,4 @@
-import type { GetDispatchStatusResponse } from '@herald/contracts/dispatch';
+import type { GetDispatchStatusResponse, OpenBreaker } from '@herald/contracts/dispatch';
 import { single, sql, type Database, type Tx } from '@herald/postgres';
 import { countOpenSlicePositions } from '../reports/ledger-store';
 import { BATCH_IS_HELD } from './hold-store';
@@ -33,6 +33,7 @@ export async function dispatchStatus(
   }));
   const { waiting, unknown, sending, holds } = own;
   return {
+    openBreakers: await readBreakers(database, org),
     ...{ queued: waiting.queued, held: waiting.held, sending, unknown: unknown.messages, holds },
     oldestReadyAge: durationOf(waiting.readyAgeMs),
     longestIdle: durationOf(waiting.idleMs),
@@ -74,6 +75,25 @@ const WAITING = `
         join batch on batch.shard = shards.shard
         left join sender on sender.org_id = batch.org_id and sender.channel_id = batch.channel_id
        where batch.org_id = $1 and batch.claimed_to < batch.size and batch.cancelled_at is null) as open`;
+
+const BREAKERS_MAX = 50;
+
+/** What an earlier owner of a shard found is not known to be so any more. Organisations have no rights to the table. */
+function readBreakers(database: Database, org: string): Promise<OpenBreaker[]> {
+  return database.worker((tx) =>
+    sql<OpenBreaker>(
+      tx,
+      `select breaker.channel_account_id as "channelAccountId", coalesce(breaker.channel_id::text, '') as "channelId",
+              breaker.reason, breaker.opened_at as "openTime"
+         from breaker
+         join lease on lease.shard = breaker.shard and lease.epoch = breaker.epoch
+        where breaker.org_id = $1
+        order by breaker.opened_at
+        limit $2`,
+      [org, BREAKERS_MAX],
+    ),
+  );
+}
 
 const COUNT_HOLDS = 'select count(*)::int as holds from hold where org_id = $1 and released_at is null';
 

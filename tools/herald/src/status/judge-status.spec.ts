@@ -28,6 +28,10 @@ describe('judgeStatus', () => {
     ['sending', facts({ dispatch: { failure: 'The call was refused.' } })],
     ['idle sender', sending({ longestIdle: seconds(10) })],
     ['unknown', sending({ unknown: 1, oldestUnknownAge: seconds(600) })],
+    [
+      'breakers',
+      sending({ openBreakers: [{ channelAccountId: 'a', channelId: '', reason: 'THROTTLED', openTime: undefined }] }),
+    ],
     ['oldest event', sending({ oldestEventAge: seconds(5) })],
     ['dead letters', facts({ deadLetters: 1 })],
   ])('says what to do about %s', (item, given) => {

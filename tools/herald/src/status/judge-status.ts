@@ -1,4 +1,4 @@
-import type { GetDispatchStatusResponse } from '@herald/contracts/dispatch';
+import type { GetDispatchStatusResponse, OpenBreaker } from '@herald/contracts/dispatch';
 
 /** What may be sent by a sender that is free is claimed within this time: the sweeper alone finds it in 2 s (reliability.md §6). */
 const IDLE_SECONDS_MAX = 10;
@@ -51,6 +51,7 @@ function finding(item: string, value: string, verdict: Verdict = true): Finding 
 function sendingOf(status: GetDispatchStatusResponse): Finding[] {
   const { queued, held, sending, unknown, holds, longestIdle, oldestEventAge, oldestReadyAge, oldestUnknownAge } =
     status;
+  const { openBreakers } = status;
   return [
     finding('queued', `${queued}, ${held} of them held`),
     finding('oldest ready', ageText(oldestReadyAge)),
@@ -58,7 +59,13 @@ function sendingOf(status: GetDispatchStatusResponse): Finding[] {
       'idle sender',
       ageText(longestIdle),
       isWithin(longestIdle, IDLE_SECONDS_MAX) ||
-        'Something is ready and nobody sends it. See that its channel and account are enabled ("channel list", "account list").',
+        'Something is ready and nobody sends it. See that its channel and account are enabled, and what the account may send in a day.',
+    ),
+    finding(
+      'breakers',
+      openBreakers.length === 0 ? '0' : `${openBreakers.length} open: ${openBreakers.map(breakerText).join(', ')}`,
+      openBreakers.length === 0 ||
+        'The provider fails these for now. Herald tries again by itself; see what the provider says of them.',
     ),
     finding('sending', String(sending)),
     finding(
@@ -81,6 +88,10 @@ function deadLettersOf(deadLetters: Facts['deadLetters']): Finding {
   if (typeof deadLetters !== 'number') return finding('dead letters', `not looked for: ${deadLetters.failure}`);
   const next = 'A consumer gave records up. Read why ("dlq list", "dlq show"), repair it, and redrive them.';
   return finding('dead letters', String(deadLetters), deadLetters === 0 || next);
+}
+
+function breakerText({ channelAccountId, channelId, reason }: OpenBreaker): string {
+  return `${channelId === '' ? `account ${channelAccountId}` : `channel ${channelId}`} (${reason})`;
 }
 
 interface Age {

@@ -962,7 +962,7 @@ export interface ListHoldsResponse {
 export interface GetDispatchStatusRequest {
 }
 
-/** How sending goes, at this moment. All but the last is of the organisation. */
+/** How sending goes, at this moment. All but oldest_event_age is of the organisation. */
 export interface GetDispatchStatusResponse {
   /** Messages that wait to be sent, held ones and those for later included. */
   queued: number;
@@ -987,7 +987,23 @@ export interface GetDispatchStatusResponse {
   /** How many holds are in force. */
   holds: number;
   /** Of the whole installation: how old the oldest event is that dispatch has not published yet; absent if there is none. */
-  oldestEventAge: Duration | undefined;
+  oldestEventAge:
+    | Duration
+    | undefined;
+  /** Accounts and senders that are left alone for a while, since the provider failed them; at most 50, the longest open first. */
+  openBreakers: OpenBreaker[];
+}
+
+/** An account or a sender that is left alone: messages wait, and now and then one is tried. */
+export interface OpenBreaker {
+  /** The account. */
+  channelAccountId: string;
+  /** The channel that sends; empty where the whole account is left alone. */
+  channelId: string;
+  /** What the provider did last, such as THROTTLED or CONNECTION_FAILED. */
+  reason: string;
+  /** When it was opened. */
+  openTime: Date | undefined;
 }
 
 /** Asks for the quota. */
@@ -7790,6 +7806,7 @@ function createBaseGetDispatchStatusResponse(): GetDispatchStatusResponse {
     oldestUnknownAge: undefined,
     holds: 0,
     oldestEventAge: undefined,
+    openBreakers: [],
   };
 }
 
@@ -7821,6 +7838,9 @@ export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = 
     }
     if (message.oldestEventAge !== undefined) {
       Duration.encode(message.oldestEventAge, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.openBreakers) {
+      OpenBreaker.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -7910,6 +7930,14 @@ export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = 
             message.oldestEventAge = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.openBreakers.push(OpenBreaker.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7949,6 +7977,11 @@ export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = 
         : isSet(object.oldest_event_age)
         ? Duration.fromJSON(object.oldest_event_age)
         : undefined,
+      openBreakers: globalThis.Array.isArray(object?.openBreakers)
+        ? object.openBreakers.map((e: any) => OpenBreaker.fromJSON(e))
+        : globalThis.Array.isArray(object?.open_breakers)
+        ? object.open_breakers.map((e: any) => OpenBreaker.fromJSON(e))
+        : [],
     };
   },
 
@@ -7981,6 +8014,9 @@ export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = 
     if (message.oldestEventAge !== undefined) {
       obj.oldestEventAge = Duration.toJSON(message.oldestEventAge);
     }
+    if (message.openBreakers?.length) {
+      obj.openBreakers = message.openBreakers.map((e) => OpenBreaker.toJSON(e));
+    }
     return obj;
   },
 
@@ -8006,6 +8042,136 @@ export const GetDispatchStatusResponse: MessageFns<GetDispatchStatusResponse> = 
     message.oldestEventAge = (object.oldestEventAge !== undefined && object.oldestEventAge !== null)
       ? Duration.fromPartial(object.oldestEventAge)
       : undefined;
+    message.openBreakers = object.openBreakers?.map((e) => OpenBreaker.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOpenBreaker(): OpenBreaker {
+  return { channelAccountId: "", channelId: "", reason: "", openTime: undefined };
+}
+
+export const OpenBreaker: MessageFns<OpenBreaker> = {
+  encode(message: OpenBreaker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelAccountId !== "") {
+      writer.uint32(10).string(message.channelAccountId);
+    }
+    if (message.channelId !== "") {
+      writer.uint32(18).string(message.channelId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.openTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.openTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenBreaker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenBreaker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelAccountId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.channelId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.openTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenBreaker {
+    return {
+      channelAccountId: isSet(object.channelAccountId)
+        ? globalThis.String(object.channelAccountId)
+        : isSet(object.channel_account_id)
+        ? globalThis.String(object.channel_account_id)
+        : "",
+      channelId: isSet(object.channelId)
+        ? globalThis.String(object.channelId)
+        : isSet(object.channel_id)
+        ? globalThis.String(object.channel_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      openTime: isSet(object.openTime)
+        ? fromJsonTimestamp(object.openTime)
+        : isSet(object.open_time)
+        ? fromJsonTimestamp(object.open_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: OpenBreaker): unknown {
+    const obj: any = {};
+    if (message.channelAccountId !== "") {
+      obj.channelAccountId = message.channelAccountId;
+    }
+    if (message.channelId !== "") {
+      obj.channelId = message.channelId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.openTime !== undefined) {
+      obj.openTime = message.openTime.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OpenBreaker>, I>>(base?: I): OpenBreaker {
+    return OpenBreaker.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OpenBreaker>, I>>(object: I): OpenBreaker {
+    const message = createBaseOpenBreaker();
+    message.channelAccountId = object.channelAccountId ?? "";
+    message.channelId = object.channelId ?? "";
+    message.reason = object.reason ?? "";
+    message.openTime = object.openTime ?? undefined;
     return message;
   },
 };
