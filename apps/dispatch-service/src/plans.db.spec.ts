@@ -12,6 +12,8 @@ const MESSAGES = sized(10_000_000, 400_000);
 const DAY_MS = 24 * 3_600_000;
 /** What made 28,000 messages a second took six minutes for ten million. */
 const MAKING_MS = 40 * 60_000;
+/** In a conversation whose last reply asks for its turn. */
+const REPLIES = 30;
 /** Of fewer rows than this, reading all may cost less than an index does. */
 const MANY_ROWS = 20_000;
 /** Trees grow by a level, from three to four at most. */
@@ -35,6 +37,7 @@ describe('plans of the hot statements', () => {
   let epoch: string;
   let open: StoredRequest;
   let sent: StoredRequest;
+  let reply: StoredRequest;
   const plans = { less: new Map<string, Executed>(), more: new Map<string, Executed>() };
 
   beforeAll(async () => {
@@ -46,7 +49,7 @@ describe('plans of the hot statements', () => {
   }, MAKING_MS);
   afterAll(() => ledger.close());
 
-  /** Adds to the past, and begins two requests of now: one that waits to be sent and one that is being sent. */
+  /** Adds to the past, and begins requests of now: one that waits to be sent, one that is being sent, and a conversation. */
   async function grow(seed: string, messages: number): Promise<void> {
     const [from, to] = [new Date(Date.now() - 365 * DAY_MS), new Date(Date.now() - DAY_MS)];
     await addHistory(ledger, { org: ORG, messages, from, to, seed });
@@ -58,6 +61,8 @@ describe('plans of the hot statements', () => {
     await growStream(seed, messages);
     open = await ledger.accept({ org: ORG, messages: 100 });
     sent = await ledger.accept({ org: ORG, messages: 100 });
+    for (const key of Array<string>(REPLIES).fill(newId()))
+      reply = await ledger.accept({ org: ORG, messages: 1, sequence: { key, at: new Date() } });
     epoch = await ledger.lease();
     await ledger.claim(sent, epoch);
     await analyzeAsAutovacuum();
@@ -105,7 +110,7 @@ describe('plans of the hot statements', () => {
   }
 
   function statements(): Explained[] {
-    const asked = askedOf({ open, sent, epoch });
+    const asked = askedOf({ open, sent, reply, epoch });
     return [...preparedStatements()].flatMap(([name, text]) => {
       const how = asked[name];
       return how ? [{ name, text, org: ORG, ...how }] : [];
@@ -113,7 +118,7 @@ describe('plans of the hot statements', () => {
   }
 
   it('asks for the plan of every statement that is made ready by name, and of no other', () => {
-    expect(Object.keys(askedOf({ open, sent, epoch })).sort()).toEqual([...preparedStatements().keys()].sort());
+    expect(Object.keys(askedOf({ open, sent, reply, epoch })).sort()).toEqual([...preparedStatements().keys()].sort());
   });
 
   it('reads no table of many rows from end to end', async () => {
@@ -157,8 +162,10 @@ function monthsIn(partitions: readonly string[]): number {
 }
 
 /** Who runs each statement, and with what it would run at this moment. */
-function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string }): Readonly<Record<string, Asked>> {
-  const { open, sent, epoch } = now;
+function askedOf(
+  now: Record<'open' | 'sent' | 'reply', StoredRequest> & { epoch: string },
+): Readonly<Record<string, Asked>> {
+  const { open, sent, reply, epoch } = now;
   const ids = sent.messageIds;
   const [first, last] = [ids[0], ids.at(-1)];
   const orgs = ids.map(() => ORG);
@@ -205,7 +212,7 @@ function askedOf(now: { open: StoredRequest; sent: StoredRequest; epoch: string 
     lease_hold: worker(SHARD, epoch),
     batch_lock_overdue: worker(ORG, open.batchId),
     batch_lock: worker(ORG, [open.batchId]),
-    sequence_busy: worker(ORG, [open.batchId], 100, 20),
+    sequence_busy: worker(ORG, [reply.batchId], 20, 20),
     sender_lock: worker(ORG, open.channelId),
     claim_read: worker(ORG, [open.batchId], [0], [open.messageIds[0]], [open.messageIds.at(-1)], 100, 100),
     batch_claim: worker(ORG, [open.batchId], [50]),
