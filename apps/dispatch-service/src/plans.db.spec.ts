@@ -59,6 +59,10 @@ describe('plans of the hot statements', () => {
       [ORG, messages / 100],
     );
     await growStream(seed, messages);
+    await ledger.asOwner(
+      `insert into quota_head (org_id, seq, last_at) select org_id, max(seq), now() from quota_entry group by org_id
+       on conflict (org_id) do update set seq = excluded.seq`,
+    );
     open = await ledger.accept({ org: ORG, messages: 100 });
     sent = await ledger.accept({ org: ORG, messages: 100 });
     for (const key of Array<string>(REPLIES).fill(newId()))
