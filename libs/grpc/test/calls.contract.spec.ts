@@ -6,7 +6,7 @@ import { ErrorInfo } from '@herald/contracts/rpc';
 import { Status } from '@herald/contracts/status';
 import { TemplateServiceClient, TemplateServiceService } from '@herald/contracts/template';
 import { GRPC_CODE, HeraldError, invalidFields, REASONS, type Reason } from '@herald/errors';
-import { freePort } from '@herald/testing';
+import { freePort } from '@herald/ports';
 import { grpcClient } from '../src';
 import { METADATA_BYTES_MAX, RECEIVE_BYTES_MAX } from '../src/limits';
 import { encodeStatus } from '../src/rich-status';

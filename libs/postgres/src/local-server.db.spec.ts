@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, freePort } from '@herald/testing';
+import { freePort } from '@herald/ports';
+import { eventually } from '@herald/testing';
 import { Client } from 'pg';
 import { removeLocalServer, startLocalServer, stopLocalServer } from './local-server';
 

@@ -1,4 +1,3 @@
-export { freePort } from './free-port';
 export { testDatabase } from './postgres';
 export type { TestDatabase } from './postgres';
 export { eventually } from './eventually';

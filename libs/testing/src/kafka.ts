@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { freePort } from './free-port';
+import { freePort } from '@herald/ports';
 import { oncePerRun } from './once-per-run';
 import { KAFKA_PROGRAM, localBrokerDirectory } from './test-run';
 

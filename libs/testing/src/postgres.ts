@@ -1,8 +1,8 @@
 /* eslint-disable herald/sql-text -- names of databases cannot be parameters, and are made here */
 import { createHash, randomBytes } from 'node:crypto';
 import { migrate, openDatabase, provision, startLocalServer, type Database, type Migration } from '@herald/postgres';
+import { freePort } from '@herald/ports';
 import { Client } from 'pg';
-import { freePort } from './free-port';
 import { oncePerRun } from './once-per-run';
 import { localServerDirectory, TEST_SETTINGS } from './test-run';
 

@@ -11,7 +11,8 @@ import { insideTransaction, migrate, provision } from '@herald/postgres';
 import { startInOrder, systemClock, type GrpcConfig, type Parts } from '@herald/service';
 import { startSimulator } from '@herald/simulator';
 import * as templateService from '@herald/template-service';
-import { freePort, testDatabase, testIdentity, type TestDatabase, type TestIdentity } from '@herald/testing';
+import { freePort } from '@herald/ports';
+import { testDatabase, testIdentity, type TestDatabase, type TestIdentity } from '@herald/testing';
 import * as webhookGateway from '@herald/webhook-gateway';
 import { callersOf, type RunningHerald, type ServiceUrls } from './running-herald';
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { eventually, freePort } from '@herald/testing';
+import { freePort } from '@herald/ports';
+import { eventually } from '@herald/testing';
 import type { ChannelAdapter, SendOutcome } from '../channel-adapter';
 import type { HttpSettings } from '../exchange';
 import {

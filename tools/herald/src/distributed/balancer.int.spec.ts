@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { freePort } from '@herald/testing';
+import { freePort } from '@herald/ports';
 import type { Running } from '@herald/service';
 import { balancer } from './balancer';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isServing, type ServiceName, type TlsFiles } from '@herald/grpc';
+import { freePorts } from '@herald/ports';
 import { serviceKeyFileOf, type Home } from '../system/home';
-import { freePorts } from '../system/ports';
 import type { Certificates } from './certificates';
 import { keepProcess, type KeptProcess } from './kept-process';
 

@@ -3,12 +3,12 @@ import * as configurationService from '@herald/configuration-service';
 import * as dispatchService from '@herald/dispatch-service';
 import * as templateService from '@herald/template-service';
 import { migrate, provision, startLocalServer } from '@herald/postgres';
+import { assertFree } from '@herald/ports';
 import { databaseUrlOf, type Environment, type Running } from '@herald/service';
 import { logger } from '@herald/telemetry';
 import { AdviceError } from '../advice-error';
 import { busMigrations } from './dead-letters';
 import { lockHome } from './home-lock';
-import { assertFree } from './ports';
 
 const log = logger('herald');
 

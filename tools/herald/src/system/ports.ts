@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { freePorts } from '@herald/ports';
 import type { SystemFile, SystemPorts } from './system-file';
 
 /** How far each port stands above the port base; the gap leaves room for what is to come. */
@@ -27,28 +27,4 @@ export async function choosePorts(portBase: number, earlier: SystemFile | undefi
   const names = Object.keys(OFFSETS) as (keyof SystemPorts)[];
   const ports = portBase === 0 ? await freePorts(names.length) : names.map((name) => portBase + OFFSETS[name]);
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as SystemPorts;
-}
-
-/** Throws the error of whoever listens in vain, EADDRINUSE, when somebody listens on the port. */
-export async function assertFree(port: number): Promise<void> {
-  const server = await listening(port);
-  await new Promise((resolve) => server.close(resolve));
-}
-
-function listening(port: number): Promise<Server> {
-  const server = createServer();
-  return new Promise((resolve, reject) =>
-    server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server)),
-  );
-}
-
-/** Ports that nobody listens on; all are held at once, so that none is found twice. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listening(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

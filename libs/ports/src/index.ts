@@ -1,0 +1,1 @@
+export { assertFree, freePort, freePorts } from './free-ports';
