@@ -11,6 +11,7 @@ export {
   orgFunction,
   outboxTable,
   partitionFunction,
+  storedPartitionFunction,
   partitionUpkeep,
   tenantTable,
   workTable,

@@ -1,6 +1,7 @@
 import { rowLevelSecurityFaults, testDatabase, type TestDatabase } from '@herald/testing';
 import { ORG, sampleMigrations, uuidAt } from '../test/sample';
 import { firstIdAt, monthsOf } from './month-partitions';
+import { storedPartitionFunction } from './schema';
 import { execute } from './sql';
 
 describe('schema', () => {
@@ -43,6 +44,16 @@ describe('schema', () => {
     await put(uuidAt('2020-11-30T23:59:59.999Z'));
     await expect(put(uuidAt('2020-12-01T00:00:00.000Z'))).rejects.toThrow('no partition');
     await expect(put(uuidAt('2020-10-31T23:59:59.999Z'))).rejects.toThrow('no partition');
+  });
+
+  it('stores a new month as the newest one is stored', async () => {
+    await test.asOwner(storedPartitionFunction);
+    await test.asOwner(`select ensure_month_partition('note', timestamptz '2019-05-01')`);
+    await test.asOwner('alter table note_2019_05 set (fillfactor = 50)');
+    await test.asOwner(`select ensure_month_partition('note', timestamptz '2019-06-01')`);
+    const rows = await test.asOwner(`select reloptions from pg_class where relname = 'note_2019_06'`);
+    expect(rows).toEqual([{ reloptions: ['fillfactor=50'] }]);
+    expect(await faults()).toEqual([]);
   });
 
   it('makes a partition once, though several ask at the same time, and lets the worker do it', async () => {

@@ -58,13 +58,32 @@ export function workTable(name: string, rights: { app?: string; worker?: string 
  * first 48 bits are milliseconds. It runs as the owner, and nobody gets rights on the partition itself: read directly,
  * a partition would bypass its parent's policy. Attaching takes a weaker lock than making it in place.
  */
-export const partitionFunction = `
-create function ensure_month_partition(parent text, month timestamptz) returns void
+export const partitionFunction = monthFunction('create', '');
+
+/**
+ * The same function, which from then on stores a new month as the newest one is stored: a fillfactor that a migration gave
+ * the months that there are is the next month's too.
+ */
+export const storedPartitionFunction = monthFunction(
+  'create or replace',
+  `
+  select array_to_string(c.reloptions, ', ') into storage
+    from pg_inherits i
+    join pg_class c on c.oid = i.inhrelid
+   where i.inhparent = parent::regclass and c.reloptions is not null
+   order by c.relname desc
+   limit 1;
+  if storage is not null then execute format('alter table %I set (%s)', name, storage); end if;`,
+);
+
+function monthFunction(create: 'create' | 'create or replace', storage: string): string {
+  return `
+${create} function ensure_month_partition(parent text, month timestamptz) returns void
   language plpgsql security definer set search_path from current as $$
 declare
   first timestamptz := date_trunc('month', month at time zone 'UTC') at time zone 'UTC';
   past timestamptz := (date_trunc('month', month at time zone 'UTC') + interval '1 month') at time zone 'UTC';
-  name text := parent || to_char(first at time zone 'UTC', '_YYYY_MM');
+  name text := parent || to_char(first at time zone 'UTC', '_YYYY_MM');${storage === '' ? '' : '\n  storage text;'}
 begin
   if to_regclass(name) is not null then return; end if;
   execute format('create table %I (like %I including defaults including constraints)', name, parent);
@@ -72,7 +91,7 @@ begin
   execute format('alter table %I force row level security', name);
   execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, name,
                  lpad(to_hex(floor(extract(epoch from first) * 1000)::bigint), 12, '0') || repeat('0', 20),
-                 lpad(to_hex(floor(extract(epoch from past) * 1000)::bigint), 12, '0') || repeat('0', 20));
+                 lpad(to_hex(floor(extract(epoch from past) * 1000)::bigint), 12, '0') || repeat('0', 20));${storage}
 exception
   -- Another call makes the same one at this moment; its row in the catalogue made this one wait for its commit.
   when duplicate_table or duplicate_object or unique_violation then null;
@@ -83,6 +102,7 @@ do $$ begin
                  'herald_' || current_schema() || '_worker');
 end $$;
 `;
+}
 
 /** What is to be published; see appendOutbox and outboxRelay. The application only adds to it and cannot read it. */
 export const outboxTable = `

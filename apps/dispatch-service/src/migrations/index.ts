@@ -8,6 +8,7 @@ import { reports } from './0006-reports';
 import { streams } from './0007-streams';
 import { queue } from './0008-queue';
 import { shardingAndCaps } from './0009-sharding-and-caps';
+import { storage } from './0010-storage';
 
 /** Dispatch's schema, in the order it grew. */
 export const migrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   streams,
   queue,
   shardingAndCaps,
+  storage,
 ];
