@@ -29,7 +29,10 @@ const SETTINGS: HttpSettings = { connectMs: 5_000, totalMs: 15_000, connections:
 /** One HTTP request. */
 export interface HttpRequest {
   method: 'GET' | 'POST';
-  url: URL;
+  /** As `https://host:port`. */
+  origin: string;
+  /** With its query. */
+  path: string;
   headers: Readonly<Record<string, string>>;
   body?: string;
 }
@@ -75,19 +78,10 @@ export function httpPool(settings: HttpSettings = SETTINGS): HttpPool {
   });
   return {
     close: () => agent.close(),
-    exchange: async ({ method, url, headers, body = null }, { signal, ...limits } = {}) => {
-      const call = new Call(limits);
-      const giveUp = () => call.giveUp();
-      const timer = setTimeout(giveUp, settings.totalMs);
-      signal?.addEventListener('abort', giveUp);
-      if (signal?.aborted) giveUp();
-      agent.dispatch({ origin: url.origin, path: url.pathname + url.search, method, headers, body }, call);
-      try {
-        return await call.result;
-      } finally {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-      }
+    exchange: ({ method, origin, path, headers, body = null }, limits = {}) => {
+      const call = new Call(settings.totalMs, limits);
+      agent.dispatch({ origin, path, method, headers, body }, call);
+      return call.result;
     },
   };
 }
@@ -98,8 +92,8 @@ export function httpPool(settings: HttpSettings = SETTINGS): HttpPool {
  */
 class Call implements Dispatcher.DispatchHandler {
   readonly result: Promise<Exchange>;
-  readonly #mayLeave: () => boolean;
-  readonly #bytesMax: number;
+  readonly #limits: Limits;
+  readonly #timer: NodeJS.Timeout;
   #resolve: (exchange: Exchange) => void = () => undefined;
   #isSettled = false;
   /** There from the moment that bytes may have left. */
@@ -108,10 +102,17 @@ class Call implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor({ mayLeave = () => true, answerBytesMax = ANSWER_BYTES_MAX }: Omit<Limits, 'signal'>) {
-    this.#mayLeave = mayLeave;
-    this.#bytesMax = answerBytesMax;
+  constructor(totalMs: number, limits: Limits) {
+    this.#limits = limits;
     this.result = new Promise((resolve) => (this.#resolve = resolve));
+    this.#timer = setTimeout(giveUp, totalMs, this);
+    limits.signal?.addEventListener('abort', this);
+    if (limits.signal?.aborted) this.giveUp();
+  }
+
+  /** The caller's signal was aborted. */
+  handleEvent(): void {
+    this.giveUp();
   }
 
   /** Ends the wait. A request that is still in line will not leave any more. */
@@ -123,7 +124,7 @@ class Call implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // A throw, unlike an abort, leaves the connection to the next request.
     if (this.#isSettled) throw new Error('nobody waits for the answer');
-    if (!this.#mayLeave()) {
+    if (this.#limits.mayLeave?.() === false) {
       this.#settle({ kind: 'not_left', why: 'too_late' });
       throw new Error('the time to leave is over');
     }
@@ -138,7 +139,7 @@ class Call implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.byteLength;
-    if (this.#bytes <= this.#bytesMax) return void this.#chunks.push(chunk);
+    if (this.#bytes <= (this.#limits.answerBytesMax ?? ANSWER_BYTES_MAX)) return void this.#chunks.push(chunk);
     this.#settle(this.#broken('reset'));
     controller.abort(new Error('the answer is too long'));
   }
@@ -157,15 +158,25 @@ class Call implements Dispatcher.DispatchHandler {
   }
 
   #settle(exchange: Exchange): void {
+    if (this.#isSettled) return;
     this.#isSettled = true;
     this.#chunks = [];
+    clearTimeout(this.#timer);
+    this.#limits.signal?.removeEventListener('abort', this);
     this.#resolve(exchange);
   }
 }
 
+/** One function for all calls: a closure for each would cost as much as its timer. */
+function giveUp(call: Call): void {
+  call.giveUp();
+}
+
 function readJson(chunks: readonly Buffer[]): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    const [first] = chunks;
+    const bytes = first && chunks.length === 1 ? first : Buffer.concat(chunks);
+    return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch {
     // What cannot be read is as good as nothing, and who asked decides what that means.
     return undefined;

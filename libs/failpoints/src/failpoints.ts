@@ -17,6 +17,11 @@ export function armFailpoints(spec: string, report: string): void {
   process.on('SIGUSR2', () => arm(readFileSync(file, 'utf8').trim(), report));
 }
 
+/** Whether any failpoint can act: what goes through several of them for each message asks once. */
+export function isArmed(): boolean {
+  return armed !== undefined;
+}
+
 /** Switches all failpoints off again, for specs. */
 export function disarmFailpoints(): void {
   armed = undefined;

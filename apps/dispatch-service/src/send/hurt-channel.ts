@@ -1,5 +1,5 @@
 import type { ChannelAdapter, SendOutcome } from '@herald/channels';
-import { failpoint, isPlanted } from '@herald/failpoints';
+import { failpoint, isArmed, isPlanted } from '@herald/failpoints';
 
 /** What a provider would answer that took the message: said of one that was never sent, where that fault is planted. */
 const PRETENDED: SendOutcome = { kind: 'accepted', providerId: 'SMplanted', status: 'queued', rank: 20 };
@@ -11,13 +11,15 @@ const PRETENDED: SendOutcome = { kind: 'accepted', providerId: 'SMplanted', stat
 export function hurtChannel(channel: ChannelAdapter): ChannelAdapter {
   return {
     ...channel,
-    send: async (...request) => {
-      await failpoint('dispatch.before_socket_write');
-      if (isPlanted('plant.loss')) return PRETENDED;
-      if (isPlanted('plant.duplicate')) await channel.send(...request);
-      const outcome = await channel.send(...request);
-      await failpoint('dispatch.after_response');
-      return outcome;
-    },
+    send: (...request) => (isArmed() ? hurt(channel, request) : channel.send(...request)),
   };
+}
+
+async function hurt(channel: ChannelAdapter, request: Parameters<ChannelAdapter['send']>): Promise<SendOutcome> {
+  await failpoint('dispatch.before_socket_write');
+  if (isPlanted('plant.loss')) return PRETENDED;
+  if (isPlanted('plant.duplicate')) await channel.send(...request);
+  const outcome = await channel.send(...request);
+  await failpoint('dispatch.after_response');
+  return outcome;
 }

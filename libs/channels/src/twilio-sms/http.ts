@@ -24,23 +24,40 @@ export function twilioHttp(settings?: HttpSettings): TwilioHttp {
   const pool = httpPool(settings);
   return {
     close: () => pool.close(),
-    exchange: async (access, { method, path, form, query }, limits) => {
-      const url = urlOf(access, path, query);
-      const headers = { authorization: basic(access), accept: 'application/json', 'user-agent': 'herald' };
-      if (form === undefined) return pool.exchange({ method, url, headers }, limits);
+    exchange: async (access, { method, path: below, form, query }, limits) => {
+      const { origin, root, headers, formHeaders } = entranceOf(access);
+      const resource = below === '' ? `${root}.json` : `${root}${below}`;
+      const path = query === undefined ? resource : `${resource}?${new URLSearchParams(query).toString()}`;
+      if (form === undefined) return pool.exchange({ method, origin, path, headers }, limits);
       const body = new URLSearchParams(form).toString();
-      return pool.exchange({ method, url, headers: { ...headers, ...FORM }, body }, limits);
+      return pool.exchange({ method, origin, path, headers: formHeaders, body }, limits);
     },
   };
 }
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+/** Where an account is reached, and what each request to it says. */
+interface Entrance {
+  origin: string;
+  /** The path of the account, without its ending. */
+  root: string;
+  headers: Readonly<Record<string, string>>;
+  formHeaders: Readonly<Record<string, string>>;
+}
 
-function urlOf({ accountId, apiBaseUrl }: AccountAccess, path: string, query: ApiRequest['query']): URL {
+/** A URL and a header for each message would cost more than to read its answer; who has the credentials keeps them for seconds. */
+const entrances = new WeakMap<AccountAccess, Entrance>();
+
+function entranceOf(access: AccountAccess): Entrance {
+  const known = entrances.get(access);
+  if (known) return known;
+  const { accountId, apiBaseUrl } = access;
   const base = apiBaseUrl === '' ? TWILIO_URL : apiBaseUrl.replace(/\/+$/, '');
-  const account = `${base}/${VERSION}/Accounts/${encodeURIComponent(accountId)}`;
-  const url = path === '' ? `${account}.json` : `${account}${path}`;
-  return new URL(query === undefined ? url : `${url}?${new URLSearchParams(query).toString()}`);
+  const { origin, pathname } = new URL(`${base}/${VERSION}/Accounts/${encodeURIComponent(accountId)}`);
+  const headers = { authorization: basic(access), accept: 'application/json', 'user-agent': 'herald' };
+  const formHeaders = { ...headers, 'content-type': 'application/x-www-form-urlencoded' };
+  const entrance = { origin, root: pathname, headers, formHeaders };
+  entrances.set(access, entrance);
+  return entrance;
 }
 
 function basic({ accountId, apiKeySid, secret }: AccountAccess): string {
