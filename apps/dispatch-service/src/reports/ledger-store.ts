@@ -168,17 +168,22 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
   },
   {
     description: 'the message is to be sent at most once, and got a new attempt on a guess',
-    statement: `select m.id::text as subject
-       from message_step step
-       join message m on m.org_id = step.org_id and m.id = step.message_id
-       join batch b on b.org_id = m.org_id and b.id = m.batch_id
-      where step.org_id = $1 and step.rank = 1 and ($2::uuid is null or m.outbound_request_id = $2)
-        and b.delivery_guarantee = 'AT_MOST_ONCE'
-        and exists (
-              select 1 from message_step next
-               where next.org_id = step.org_id and next.message_id = step.message_id and next.attempt = step.attempt + 1
-                 and next.reason = 'NOT_FOUND_AT_PROVIDER')
-      limit $3`,
+    // The few that were unknown first: a plan from before a burst was analyzed went through all steps, 8 s of 200,000.
+    statement: `with guess as materialized (
+       select step.org_id, step.message_id, step.attempt
+         from message_step step
+        where step.org_id = $1 and step.rank = 1),
+     found as materialized (
+       select m.id::text as subject
+         from guess
+         join message m on m.org_id = guess.org_id and m.id = guess.message_id
+         join batch b on b.org_id = m.org_id and b.id = m.batch_id
+        where ($2::uuid is null or m.outbound_request_id = $2) and b.delivery_guarantee = 'AT_MOST_ONCE'
+          and exists (
+                select 1 from message_step next
+                 where next.org_id = guess.org_id and next.message_id = guess.message_id
+                   and next.attempt = guess.attempt + 1 and next.reason = 'NOT_FOUND_AT_PROVIDER'))
+       select subject from found limit $3`,
   },
   {
     description: 'the provider id names a message that is not there',
