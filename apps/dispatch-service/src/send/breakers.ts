@@ -48,17 +48,19 @@ interface Entry {
 }
 
 type Scope = 'account' | 'sender';
+const SCOPES: readonly Scope[] = ['account', 'sender'];
 
 /** Keeps a breaker for each account and each sender that is sent through, and tells of what changes. */
 export function makeBreakers(monotonicMs: () => number, onChange: (change: BreakerChange) => void): Breakers {
   const entries = { account: new Map<string, Entry>(), sender: new Map<string, Entry>() };
-  const both = (sender: Guarded) => [
-    { scope: 'account' as const, entry: find(entries.account, `${sender.org}/${sender.channelAccountId}`) },
-    {
-      scope: 'sender' as const,
-      entry: find(entries.sender, `${sender.org}/${sender.channelAccountId}/${sender.channelId}`),
-    },
-  ];
+  // One object stands for a sender through a whole slice, and each of its messages asks twice: the names are made once.
+  const names = new WeakMap<Guarded, Record<Scope, string>>();
+  const entryOf = (scope: Scope, sender: Guarded): Entry => {
+    const known = names.get(sender);
+    const name = known ?? namesOf(sender);
+    if (!known) names.set(sender, name);
+    return find(entries[scope], name[scope]);
+  };
   const tell = (sender: Guarded, scope: Scope, entry: Entry, transition: NonNullable<Transition>) => {
     const { org, shard, channelAccountId, channelId } = sender;
     const nowMs = monotonicMs();
@@ -71,19 +73,21 @@ export function makeBreakers(monotonicMs: () => number, onChange: (change: Break
   return {
     permission: (sender) => {
       const nowMs = monotonicMs();
-      const permissions = both(sender).map(({ entry }) => entry.breaker.permission(nowMs));
+      const permissions = SCOPES.map((scope) => entryOf(scope, sender).breaker.permission(nowMs));
       const times = permissions.flatMap((each) => (each.kind === 'open' ? [each.untilMs] : []));
       if (times.length > 0) return { kind: 'open', untilMs: Math.max(...times) };
       return permissions.find(({ kind }) => kind === 'probe') ?? { kind: 'closed' };
     },
     probe: (sender) => {
       const nowMs = monotonicMs();
-      const probing = both(sender).filter(({ entry }) => entry.breaker.permission(nowMs).kind === 'probe');
-      for (const { entry } of probing) entry.breaker.probe();
-      return () => probing.forEach(({ entry }) => entry.breaker.giveProbeBack());
+      const breakers = SCOPES.map((scope) => entryOf(scope, sender).breaker);
+      const probing = breakers.filter((breaker) => breaker.permission(nowMs).kind === 'probe');
+      for (const breaker of probing) breaker.probe();
+      return () => probing.forEach((breaker) => breaker.giveProbeBack());
     },
     ended: (sender, outcome, isProbe) => {
-      for (const { scope, entry } of both(sender)) {
+      for (const scope of SCOPES) {
+        const entry = entryOf(scope, sender);
         const verdict = verdictOf(outcome, scope);
         // A probe that says nothing of whom it was for is as good as not made: another has to be.
         if (!verdict && isProbe) entry.breaker.giveProbeBack();
@@ -94,7 +98,7 @@ export function makeBreakers(monotonicMs: () => number, onChange: (change: Break
       }
     },
     refusal: (sender) => {
-      const reason = both(sender).find(({ entry }) => entry.reason !== undefined)?.entry.reason;
+      const reason = entryOf('account', sender).reason ?? entryOf('sender', sender).reason;
       if (reason === undefined) return undefined;
       const isRefused = reason === 'ACCOUNT_AUTHENTICATION_FAILED';
       return {
@@ -104,6 +108,10 @@ export function makeBreakers(monotonicMs: () => number, onChange: (change: Break
     },
     openCounts: () => ({ account: openOf(entries.account), sender: openOf(entries.sender) }),
   };
+}
+
+function namesOf({ org, channelAccountId, channelId }: Guarded): Record<Scope, string> {
+  return { account: `${org}/${channelAccountId}`, sender: `${org}/${channelAccountId}/${channelId}` };
 }
 
 function openOf(entries: ReadonlyMap<string, Entry>): number {

@@ -117,7 +117,7 @@ describe('laneRunner', () => {
         { reason: 'CONNECTION_FAILED' },
       ]),
     );
-    expect(new Set(await ledger.states(deaf))).toEqual(new Set(['QUEUED']));
+    await eventually(async () => expect(new Set(await ledger.states(deaf))).toEqual(new Set(['QUEUED'])));
     isDown = false;
     await becomes(deaf, 'SENT', 20_000);
     expect(dispatcher.openBreakers()).toEqual({ account: 0, sender: 0 });

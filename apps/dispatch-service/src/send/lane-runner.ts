@@ -1,6 +1,5 @@
 import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
 import type { Breakers, Guarded } from './breakers';
 import { chooseBatches, settleShare, type Choice } from './choose';
@@ -86,6 +85,8 @@ class FairLaneRunner implements LaneRunner {
   readonly #departures;
   readonly #sliceDeps: SliceDeps;
   readonly #slices = new Set<Promise<void>>();
+  /** Ends the rest of each lane that rests. */
+  readonly #resting = new Set<() => boolean>();
 
   constructor(deps: RunnerDeps, stopping: AbortSignal) {
     this.#deps = deps;
@@ -93,6 +94,7 @@ class FairLaneRunner implements LaneRunner {
     this.#places = makePlaces(deps.accountRequestsMax);
     this.#turns = makeTurns(() => deps.recorder.hasRoom(), stopping);
     this.#departures = departuresOfSenders(this.#places, () => deps.monotonicMs());
+    stopping.addEventListener('abort', () => [...this.#resting].forEach((wake) => wake()), { once: true });
     this.#sliceDeps = { ...deps, credentialsRefused: (org) => deps.senders.drop(org) };
   }
 
@@ -252,18 +254,20 @@ class FairLaneRunner implements LaneRunner {
     }
   }
 
-  /** Waits, until the stop at most. */
+  /** Waits, until the stop at most. Lanes rest many times a second: a signal of its own for each rest would show in profiles. */
   async #rest({ ms, until }: Wait): Promise<void> {
-    if (ms <= 0) return;
-    const woken = new AbortController();
-    until?.(() => {
-      const isFirst = !woken.signal.aborted;
-      woken.abort();
-      return isFirst;
+    if (ms <= 0 || this.#stopping.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        const isFirst = this.#resting.delete(wake);
+        clearTimeout(timer);
+        resolve();
+        return isFirst;
+      };
+      const timer = setTimeout(wake, Math.min(ms, LOOK_AGAIN_MS));
+      this.#resting.add(wake);
+      until?.(wake);
     });
-    const signal = until ? AbortSignal.any([woken.signal, this.#stopping]) : this.#stopping;
-    await pause(Math.min(ms, LOOK_AGAIN_MS), undefined, { signal }).catch(() => undefined);
-    woken.abort();
   }
 }
 

@@ -28,10 +28,11 @@ const ABANDONED = Infinity;
 export function makeOpenSlices(): OpenSlices {
   const open = new Map<string, { slice: ClaimedSlice; lacking: number }>();
   const lackingAfter = (outcomes: readonly { slice: SliceKey }[]) => {
+    // By the slice as it is, and only then by its key: outcomes are many, and slices few.
     const lacking = new Map<string, number>();
-    for (const { slice } of outcomes) {
+    for (const [slice, { length }] of Map.groupBy(outcomes, (outcome) => outcome.slice)) {
       const key = keyOf(slice);
-      lacking.set(key, (lacking.get(key) ?? open.get(key)?.lacking ?? ABANDONED) - 1);
+      lacking.set(key, (lacking.get(key) ?? open.get(key)?.lacking ?? ABANDONED) - length);
     }
     return [...lacking];
   };

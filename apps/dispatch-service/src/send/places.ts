@@ -70,18 +70,16 @@ export function makePlaces(max: number): Places {
     if (idle.size > IDLE_ACCOUNTS_MAX && longest !== undefined) idle.delete(longest);
   };
   const take = (accountId: string, account: Account): Place => {
-    const round = account.concurrency.round();
     account.taken += 1;
-    return {
-      leave: (answer) => {
-        if (answer === 'accepted') account.concurrency.accepted();
-        if (answer === 'throttled') account.concurrency.throttled(round);
-        account.taken -= 1;
-        letIn(accountId, account);
-        callIn(account);
-        if (account.taken === 0) rest(accountId, account);
-      },
-    };
+    return new TakenPlace(accountId, account, leave);
+  };
+  const leave = ({ accountId, account, round }: TakenPlace, answer: Answer) => {
+    if (answer === 'accepted') account.concurrency.accepted();
+    if (answer === 'throttled') account.concurrency.throttled(round);
+    account.taken -= 1;
+    letIn(accountId, account);
+    callIn(account);
+    if (account.taken === 0) rest(accountId, account);
   };
   const letIn = (accountId: string, account: Account) => {
     while (account.taken < account.concurrency.places()) {
@@ -113,6 +111,22 @@ export function makePlaces(max: number): Places {
       else call();
     },
   };
+}
+
+class TakenPlace implements Place {
+  readonly round: number;
+
+  constructor(
+    readonly accountId: string,
+    readonly account: Account,
+    private readonly end: (place: TakenPlace, answer: Answer) => void,
+  ) {
+    this.round = account.concurrency.round();
+  }
+
+  leave(answer: Answer): void {
+    this.end(this, answer);
+  }
 }
 
 function hasRoom(account: Account | undefined): boolean {

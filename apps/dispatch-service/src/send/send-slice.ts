@@ -55,10 +55,14 @@ export async function sendSlice(deps: SliceDeps, slice: ClaimedSlice, context: S
   const parent = traceparent === undefined ? {} : { parent: traceparent };
   const attributes = { 'herald.batch.id': slice.batchId, 'herald.slice.messages': slice.messages.length } as const;
   const turns = turnsOf(slice.messages, { startsAtMs, segmentsPerSecond: sender.segmentsPerSecond });
+  const expiresAtMs = context.claimBeganAtMs + slice.expiresInMs;
+  const latestMs = Math.min(context.claimBeganAtMs + SEND_WINDOW_MS, expiresAtMs);
+  const mayLeave = () => deps.monotonicMs() < latestMs && context.mayStillSend();
+  const sending = { slice, context, expiresAtMs, mayLeave };
   deps.recorder.begin(slice);
   await withSpan('dispatch send', { kind: SpanKind.CONSUMER, attributes, ...parent }, async () => {
     const results = await Promise.allSettled(
-      slice.messages.map((message, index) => sendInTurn(deps, slice, context, { message, turnMs: turns[index] ?? 0 })),
+      slice.messages.map((message, index) => sendInTurn(deps, sending, message, turns[index] ?? 0)),
     );
     // A send answers with an outcome, whatever happens; if one threw, its message stays in the slice's row and recovery
     // finds it there, as it would after a crash.
@@ -69,22 +73,22 @@ export async function sendSlice(deps: SliceDeps, slice: ClaimedSlice, context: S
   });
 }
 
-async function sendInTurn(
-  deps: SliceDeps,
-  slice: ClaimedSlice,
-  context: SliceContext,
-  { message, turnMs }: { message: ClaimedMessage; turnMs: number },
-): Promise<void> {
-  const { sender, claimBeganAtMs, isReply } = context;
+/** A slice on its way: what holds for each of its messages is made once. */
+interface Sending {
+  slice: ClaimedSlice;
+  context: SliceContext;
+  expiresAtMs: number;
+  mayLeave(): boolean;
+}
+
+async function sendInTurn(deps: SliceDeps, sending: Sending, message: ClaimedMessage, turnMs: number): Promise<void> {
+  const { slice, context, mayLeave } = sending;
+  const { sender, isReply } = context;
   const { segments } = message;
   const place = await context.turn({ accountId: sender.channelAccountId, segments, turnMs, isReply });
   let answer: Answer = 'other';
   try {
-    const expiresAtMs = claimBeganAtMs + slice.expiresInMs;
-    const latestMs = Math.min(claimBeganAtMs + SEND_WINDOW_MS, expiresAtMs);
-    const mayLeave = () => deps.monotonicMs() < latestMs && context.mayStillSend();
-    const sendIt = () => post(deps, { message, sender, expiresAtMs, org: slice.org }, mayLeave);
-    const outcome = context.refusal() ?? (mayLeave() ? await traced(message, sendIt) : MISSED);
+    const outcome = context.refusal() ?? (mayLeave() ? await traced(deps, sending, message) : MISSED);
     answer = answerOf(outcome);
     context.ended(outcome);
     deps.recorder.record(slice, message, outcome);
@@ -101,15 +105,16 @@ function answerOf(outcome: SendOutcome): Answer {
 }
 
 /** A span for each request to the provider, only where the trace is recorded: a million of them would cost more than the sends. */
-function traced({ id, attempt }: ClaimedMessage, send: () => Promise<SendOutcome>): Promise<SendOutcome> {
-  if (!isSampled()) return send();
+function traced(deps: SliceDeps, sending: Sending, message: ClaimedMessage): Promise<SendOutcome> {
+  if (!isSampled()) return post(deps, sending, message);
+  const { id, attempt } = message;
   const attributes = {
     'herald.message.id': id,
     'herald.message.attempt': attempt,
     'http.request.method': 'POST',
   } as const;
   return withSpan('provider send', { kind: SpanKind.CLIENT, attributes }, async () => {
-    const outcome = await send();
+    const outcome = await post(deps, sending, message);
     addSpanAttributes({ 'herald.outcome': outcome.kind });
     return outcome;
   });
@@ -118,19 +123,12 @@ function traced({ id, attempt }: ClaimedMessage, send: () => Promise<SendOutcome
 /** The outcome of a message whose time to leave was over. */
 export const MISSED: SendOutcome = { kind: 'not_sent', retryAfterMs: MISSED_RETRY_MS, reason: 'SEND_WINDOW_MISSED' };
 
-/** What one request to the provider is made of. */
-interface Posting {
-  org: string;
-  message: ClaimedMessage;
-  sender: Sender;
-  expiresAtMs: number;
-}
-
 async function post(
   { channel, monotonicMs, credentialsRefused }: SliceDeps,
-  { org, message, sender, expiresAtMs }: Posting,
-  mayLeave: () => boolean,
+  { slice, context, expiresAtMs, mayLeave }: Sending,
+  message: ClaimedMessage,
 ): Promise<SendOutcome> {
+  const { sender } = context;
   const leftSeconds = Math.floor((expiresAtMs - monotonicMs()) / 1000);
   const outcome = await channel.send(
     {
@@ -143,7 +141,7 @@ async function post(
     sender.access,
     mayLeave,
   );
-  if (outcome.kind === 'not_sent' && outcome.reason === 'ACCOUNT_AUTHENTICATION_FAILED') credentialsRefused(org);
+  if (outcome.kind === 'not_sent' && outcome.reason === 'ACCOUNT_AUTHENTICATION_FAILED') credentialsRefused(slice.org);
   return outcome;
 }
 
