@@ -196,6 +196,10 @@ function askedOf(
       ...[orgs, ids, each(20), each(0), each(null), each(null), providerIds],
       ...[ids.map(() => newId()), each('SENT'), each('SEND'), first, last],
     ),
+    message_write_first: worker(
+      ...[orgs, ids, each(1), each(20), each(null), each(null), providerIds],
+      ...[each('SEND'), ids.map(() => newId()), each('SENT'), first, last],
+    ),
     message_step_insert: worker(...steps),
     message_step_contradict: worker(...steps),
     message_first_failure: worker(orgs, ids, each(sent.batchId), 900),

@@ -3,7 +3,7 @@ import { settleCallbacks } from '../delivery/settle-callbacks';
 import { checkLedger } from '../reports/check-ledger';
 import { deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { callbackOf } from '../../test/callbacks';
-import { recordOutcomes } from './record-outcomes';
+import { recordFirstWords, recordOutcomes } from './record-outcomes';
 import type { ClaimedSlice } from './claim';
 
 const accepted = (providerId: string): SendOutcome => ({ kind: 'accepted', providerId, status: 'queued', rank: 20 });
@@ -139,6 +139,68 @@ describe('recordOutcomes', () => {
     expect(await ledger.states(request)).toEqual(['SENT', 'SENDING']);
     expect(await slicesOf(request)).toHaveLength(1);
     await record(slice, [accepted('SM6'), accepted('SM7')]);
+  });
+
+  describe('recordFirstWords', () => {
+    const first = (slice: ClaimedSlice, outcomes: readonly SendOutcome[]) =>
+      ledger.database.worker(async (tx) => {
+        const flush = slice.messages.map((message, index) => ({ slice, message, outcome: outcomes[index] ?? unknown }));
+        const rest = await recordFirstWords(tx, deps, { outcomes: flush, slices: [slice] });
+        return rest.map(({ message }) => 1 + slice.messages.findIndex(({ id }) => id === message.id));
+      });
+    const told = (request: StoredRequest) =>
+      ledger.asOwner(
+        `select m.contact_index as index, m.rank, m.best, m.reason, m.provider_code, m.provider_id, m.version,
+                m.outcome_at is not null as "isOver", step.state, step.attempt, step.rank as "stepRank", step.source,
+                step.provider_id as "stepId", step.reason as "stepReason", ref.message_id = m.id as "isKnown"
+           from message m
+           left join message_step step on step.message_id = m.id
+           left join provider_ref ref on ref.org_id = m.org_id and ref.provider_id = m.provider_id
+          where m.outbound_request_id = '${request.id}' order by m.contact_index, step.id`,
+      );
+
+    it('leaves the same rows as a merge with nothing', async () => {
+      const [one, other] = [await ledger.accept({ messages: 2 }), await ledger.accept({ messages: 2 })];
+      await record(await ledger.claim(one, epoch), [accepted('SMA'), refused]);
+      expect(await first(await ledger.claim(other, epoch), [accepted('SMB'), refused])).toEqual([]);
+      expect(await told(other)).toEqual(
+        (await told(one)).map((row) => JSON.parse(JSON.stringify(row).replaceAll('SMA', 'SMB')) as unknown),
+      );
+      expect(await slicesOf(other)).toEqual([]);
+    });
+
+    it('leaves inferences and what was not sent to the merge, and the slice with them', async () => {
+      const request = await ledger.accept({ messages: 4 });
+      const slice = await ledger.claim(request, epoch);
+      const outcomes = [accepted('SMC'), unknown, notSent(), refused];
+      expect(await first(slice, outcomes)).toEqual([2, 3]);
+      expect(await ledger.states(request)).toEqual(['SENT', 'SENDING', 'SENDING', 'FAILED']);
+      expect(await slicesOf(request)).toHaveLength(1);
+      await record(slice, outcomes);
+      expect(await ledger.states(request)).toEqual(['SENT', 'UNKNOWN', 'QUEUED', 'FAILED']);
+    });
+
+    it('P11: leaves to the merge what a callback came for before, by our ids or by the provider’s', async () => {
+      const request = await ledger.accept({ messages: 3 });
+      const slice = await ledger.claim(request, epoch);
+      const callbacks = [
+        callbackOf(request, 0, 'delivered'),
+        { ...callbackOf(request, 1, 'undelivered'), messageId: '', attempt: 0, providerMessageId: 'SME' },
+      ];
+      await ledger.database.worker((tx) => settleCallbacks(tx, deps, callbacks));
+      const outcomes = [accepted('SMD'), accepted('SME'), accepted('SMF')];
+      expect(await first(slice, outcomes)).toEqual([1, 2]);
+      await record(slice, outcomes);
+      expect(await ledger.states(request)).toEqual(['DELIVERED', 'UNDELIVERED', 'SENT']);
+    });
+
+    it('says nothing of a message whose attempt is another by now', async () => {
+      const request = await ledger.accept({ messages: 1 });
+      const slice = await ledger.claim(request, epoch);
+      await record(slice, [notSent()]);
+      expect(await first(slice, [accepted('SMG')])).toEqual([1]);
+      expect(await ledger.states(request)).toEqual(['QUEUED']);
+    });
   });
 
   it('announces all changes of a flush in one record', async () => {

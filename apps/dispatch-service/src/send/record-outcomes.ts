@@ -1,6 +1,7 @@
 import type { SendOutcome } from '@herald/channels';
 import { execute, type Tx } from '@herald/postgres';
 import { applyEvidence, lock, type LockedMessage, type MessageEvidence } from '../evidence/evidence-store';
+import { writeFirstWords } from '../evidence/first-words';
 import { UNKNOWN_RANK } from '../evidence/merge';
 import { joinProviderIds } from '../evidence/provider-refs';
 import type { EventDeps } from '../events';
@@ -15,6 +16,24 @@ export interface SentOutcome {
   slice: SliceOfOutcomes;
   message: Pick<ClaimedMessage, 'id' | 'attempt'>;
   outcome: SendOutcome;
+}
+
+/**
+ * Writes the outcomes of messages of which nothing else is known, which are nearly all, and deletes the slices that are
+ * complete with these if that was all. Returns the outcomes that recordOutcomes has to write after it, with the slices.
+ */
+export async function recordFirstWords(
+  tx: Tx,
+  deps: EventDeps,
+  { outcomes, slices }: { outcomes: readonly SentOutcome[]; slices: readonly SliceOfOutcomes[] },
+): Promise<SentOutcome[]> {
+  const earlierWord = await joinProviderIds(tx, outcomes.flatMap(providerIdOf));
+  const heard = new Set(earlierWord.map(({ messageId }) => messageId));
+  const evidence = outcomes.flatMap(evidenceOf).filter(({ messageId }) => !heard.has(messageId));
+  const written = await writeFirstWords(tx, deps, evidence);
+  const rest = outcomes.filter(({ message }) => !written.has(message.id));
+  if (rest.length === 0) await deleteSlices(tx, slices);
+  return rest;
 }
 
 /**

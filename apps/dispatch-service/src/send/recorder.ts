@@ -6,13 +6,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
 import type { ClaimedMessage, ClaimedSlice } from './claim';
 import { makeOpenSlices, type OpenSlices } from './open-slices';
-import { recordOutcomes, type SentOutcome } from './record-outcomes';
+import { recordFirstWords, recordOutcomes, type SentOutcome } from './record-outcomes';
 
 /** Outcomes are flushed when so many wait, or after FLUSH_EVERY_MS. */
 const FLUSH_OUTCOMES = 200;
+/** A flush takes so many of what waits: beside a busy process its round trips are what takes time, and these go round together. */
+const FLUSH_OUTCOMES_MAX = 1_000;
 const FLUSH_EVERY_MS = 50;
 /** With so many outcomes waiting no more is claimed: a database that is away must not fill the memory. */
-const WAITING_MAX = 2_000;
+const WAITING_MAX = 4_000;
+/** Flushes under way at once: one goes round while the other is written. */
+const QUEUES = 2;
 const RETRY_PAUSE_MS = 200;
 const RETRY_PAUSE_MS_MAX = 5_000;
 /** So often is one outcome alone refused by a database that answers, before it is given up; 3 s with the pauses. */
@@ -36,7 +40,8 @@ export interface RecorderDeps extends EventDeps {
 }
 
 /**
- * Collects outcomes of all slices and writes them in bulk: every 50 ms, or when 200 wait. One flush at a time; one that
+ * Collects outcomes of all slices and writes them in bulk, in two queues side by side: every 50 ms, or when 200 wait. Of a
+ * queue one flush at a time; one that
  * fails because the database is away is tried again with the same outcomes, because they are the only trace of what the
  * provider answered. One that the database refuses is tried in smaller and smaller parts, until the outcome that cannot
  * be written stands alone and is left to recovery: it must not keep all others from the ledger. A slice's row is deleted
@@ -46,6 +51,32 @@ export interface RecorderDeps extends EventDeps {
  */
 export function recorder(deps: RecorderDeps): Recorder {
   const slices = makeOpenSlices();
+  const queues = Array.from({ length: QUEUES }, () => outcomeQueue(deps, slices));
+  const waiting = () => queues.reduce((sum, queue) => sum + queue.waiting(), 0);
+  return {
+    ...slices,
+    record: (slice, message, outcome) => queues[queueOf(slice)]?.add({ slice, message, outcome }),
+    hasRoom: () => waiting() < WAITING_MAX,
+    stop: async (withinMs) => {
+      const stops = await Promise.allSettled(queues.map((queue) => queue.stop(withinMs)));
+      for (const stop of stops) if (stop.status === 'rejected') throw stop.reason;
+    },
+  };
+}
+
+/** A slice's outcomes go through one queue: its row is deleted with the last of them, which has to be written last. */
+function queueOf({ batchId }: ClaimedSlice): number {
+  return Number.parseInt(batchId.slice(-2), 16) % QUEUES;
+}
+
+interface OutcomeQueue {
+  add(outcome: SentOutcome): void;
+  /** How many are not written. */
+  waiting(): number;
+  stop(withinMs: number): Promise<void>;
+}
+
+function outcomeQueue(deps: RecorderDeps, slices: OpenSlices): OutcomeQueue {
   let waiting: SentOutcome[] = [];
   let flushing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -54,10 +85,14 @@ export function recorder(deps: RecorderDeps): Recorder {
 
   const write = async (outcomes: readonly SentOutcome[]) => {
     const complete = slices.completedBy(outcomes);
-    await deps.database.worker(async (tx) => {
-      await recordOutcomes(tx, deps, { outcomes, slices: complete });
+    const rest = await deps.database.worker(async (tx) => {
+      const left = await recordFirstWords(tx, deps, { outcomes, slices: complete });
       await failpoint('ledger.before_commit');
+      return left;
     });
+    if (rest.length > 0) {
+      await deps.database.worker((tx) => recordOutcomes(tx, deps, { outcomes: rest, slices: complete }));
+    }
     await failpoint('ledger.after_commit');
     slices.written(outcomes);
     deps.onFlushed(outcomes.length);
@@ -81,13 +116,12 @@ export function recorder(deps: RecorderDeps): Recorder {
   };
 
   return {
-    ...slices,
-    record: (slice, message, outcome) => {
-      waiting.push({ slice, message, outcome });
+    add: (outcome) => {
+      waiting.push(outcome);
       if (waiting.length >= FLUSH_OUTCOMES) flush();
       else timer ??= setTimeout(flush, FLUSH_EVERY_MS);
     },
-    hasRoom: () => waiting.length < WAITING_MAX,
+    waiting: () => waiting.length,
     stop: async (withinMs) => {
       const deadline = setTimeout(() => {
         isOver = true;
@@ -119,7 +153,7 @@ async function writeFirst(
     isGivingUp(): boolean;
   },
 ): Promise<number> {
-  let outcomes = waiting.slice(0, FLUSH_OUTCOMES);
+  let outcomes = waiting.slice(0, FLUSH_OUTCOMES_MAX);
   let pauseMs = RETRY_PAUSE_MS;
   let refusals = 0;
   while (refusals < REFUSALS_MAX) {
