@@ -186,7 +186,6 @@ function askedOf(
   const app = (...params: unknown[]): Asked => ({ as: 'app', params });
   const worker = (...params: unknown[]): Asked => ({ as: 'worker', params });
   return {
-    herald_set_org: app(ORG),
     outbox_insert: app([newId()], ['t'], ['k'], [1], ['y'], [time], null, [Buffer.from('p')]),
     outbox_claim: worker(60, 500),
     idempotency_find: app(ORG, 'spec', 'SendOutboundMessages', newId()),
