@@ -124,17 +124,20 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
   },
   {
     description: 'the unclaimed part of the batch misses messages: positions would be passed with nothing to send',
+    // Batch by batch, whatever the statistics: those from before a burst made a plan of 8 s for a thousand open batches.
     statement: `with found as materialized (
        select b.id::text as subject
        from batch b
-       left join message m on m.org_id = b.org_id and m.batch_id = b.id and m.position > b.claimed_to
-                          and m.id between b.first_id and b.last_id
+      cross join lateral (
+              select count(*) as messages
+                from message m
+               where m.org_id = b.org_id and m.batch_id = b.id and m.position > b.claimed_to
+                 and m.id between b.first_id and b.last_id) unclaimed
       where b.org_id = $1 and b.claimed_to < b.size
         and ($2::uuid is null or exists (
               select 1 from message r
                where r.org_id = b.org_id and r.batch_id = b.id and r.outbound_request_id = $2))
-      group by b.id, b.size, b.claimed_to
-     having count(m.id) <> b.size - b.claimed_to)
+        and unclaimed.messages <> b.size - b.claimed_to)
        select subject from found limit $3`,
   },
   {
