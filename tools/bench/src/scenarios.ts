@@ -188,21 +188,22 @@ async function slowProvider(bench: Bench): Promise<RunResult> {
 
 async function acceptAlone(bench: Bench): Promise<RunResult> {
   const { system, ledger, sizes } = bench;
-  const organisation = await makeOrganisation(system, oneOrganisation(bench));
+  // Requests of one organisation follow one another, for its audit log and its quota; a caller's are an organisation's.
+  const organisations = await makeOrganisations(system, CALLERS, { ...oneOrganisation(bench), accounts: 1, senders: 1 });
   const readyTime = new Date(Date.now() + A_DAY_MS);
   const { accepted, seconds, latenciesMs, usage } = await measured(bench, 'accept', async () => {
     const startedAtMs = performance.now();
     const until = startedAtMs + sizes.seconds * 1000;
     const goesOn = () => performance.now() < until;
-    const acceptance = await accept({ organisations: [organisation], callers: CALLERS, readyTime, goesOn });
+    const acceptance = await accept({ organisations, callers: CALLERS, readyTime, goesOn });
     // What is accepted is also announced before the clock stops.
     while ((await ledger.outbox()) > 0) await pause(LOOK_EVERY_MS);
     const lasted = (performance.now() - startedAtMs) / 1000;
     return { ...acceptance, messages: acceptance.accepted, seconds: lasted };
   });
   bench.acceptPerS = accepted / seconds;
-  const faults = await examine(bench, [organisation], { accepted, outbox: 0, end: 'queued' });
-  letGo([organisation]);
+  const faults = await examine(bench, organisations, { accepted, outbox: 0, end: 'queued' });
+  letGo(organisations);
   return { perS: accepted / seconds, messages: accepted, seconds, latency: latencyOf(latenciesMs), usage, faults };
 }
 
