@@ -145,7 +145,7 @@ describe('startDispatcher', () => {
         receivedBefore = provider.received.length;
         await cut();
       }
-      // What a claim left whose answer was cut off would be found half a minute later.
+      // What a claim left whose answer was cut off, and nobody gave back, would be called unknown half a minute later.
       await ledger.asOwner(
         `update slice set send_before = send_before - interval '20 seconds' where send_before < clock_timestamp()`,
       );

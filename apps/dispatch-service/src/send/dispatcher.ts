@@ -4,7 +4,7 @@ import { makeBreakers, type BreakerChange, type Breakers } from './breakers';
 import { expireOverdue } from './expire';
 import { laneRunner, type RunnerDeps } from './lane-runner';
 import { makeLanes, type Lane } from './lanes';
-import { recover } from './recover';
+import { giveBack, recover } from './recover';
 import { AHEAD_MS, LANE_BATCHES_PER_SWEEP, openBatches, type OpenBatch } from './sweep';
 
 /** How often the sweeper looks for open batches, for overdue ones, and for slices that nobody completes. */
@@ -59,8 +59,9 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
     const added = found.map((batch) => ({ lane: announce(batch), priority: batch.priority }));
     for (const together of Map.groupBy(added, ({ lane }) => lane).values()) cutWhereFull(together);
   };
+  const recovery = { ...deps, slices: deps.recorder };
   const recoverSlices = async () => {
-    const unknown = await recover({ ...deps, slices: deps.recorder });
+    const unknown = await recover(recovery);
     if (unknown > 0) deps.onUnknown(unknown);
   };
   // What the last owner of a shard left is not to wait for the next round, nor what it left of one that is taken meanwhile.
@@ -74,6 +75,7 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   const loops = [
     repeat(sweep, { ...often, untilWoken: untilTaken }),
     repeat(() => expireOverdue(deps), often),
+    repeat(() => giveBack(recovery), often),
     repeat(recoverSlices, often),
   ];
 
@@ -84,7 +86,8 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
       stopping.abort();
       await Promise.all([...running, ...loops]);
       await runner.sent();
-      await Promise.all([deps.recorder.stop(STOP_RECORDING_MS), store.stop()]);
+      const givenBack = giveBack(recovery, { isLast: true }).catch(deps.onError);
+      await Promise.all([deps.recorder.stop(STOP_RECORDING_MS), store.stop(), givenBack]);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Database } from '@herald/postgres';
 import type { EventDeps } from '../events';
 import type { Breakers, Guarded } from './breakers';
 import { chooseBatches, settleShare, type Choice } from './choose';
-import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice } from './claim';
+import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
 import { departuresOfSenders, type Departures } from './departures';
 import { LANE_BATCHES_MAX, type Lane, type WaitingBatch } from './lanes';
 import type { Lease } from './lease';
@@ -181,7 +181,7 @@ class FairLaneRunner implements LaneRunner {
 
   async #claimAndSend(step: Step, { batches, messagesMax }: Choice, isProbe: boolean): Promise<Claim> {
     const { lane, lease, sender, guarded } = step;
-    const { leases, database, monotonicMs, breakers } = this.#deps;
+    const { leases, monotonicMs, breakers } = this.#deps;
     const { segmentsPerSecond, caps } = sender;
     const { org, channelId } = lane;
     const batchIds = batches.map(({ id }) => id);
@@ -193,12 +193,7 @@ class FairLaneRunner implements LaneRunner {
       giveProbeBack();
     };
     try {
-      const { claimed, beganAtMs } = await database.worker(async (tx) => {
-        const beganAtMs = monotonicMs();
-        return { claimed: await claim(tx, this.#deps, request), beganAtMs };
-      });
-      await failpoint('dispatch.after_claim');
-      const slices = claimed.kind === 'visited' ? claimed.slices : [];
+      const { claimed, slices, beganAtMs } = await this.#claim(request);
       if (claimed.kind === 'visited') keepUp(lane, claimed, monotonicMs());
       const context = { isProbe, claimBeganAtMs: beganAtMs, claimedAtMs: monotonicMs() };
       const sending = slices.map((slice) => this.#send(step, slice, { ...context, batches }));
@@ -207,6 +202,26 @@ class FairLaneRunner implements LaneRunner {
     } catch (error) {
       release();
       lane.remove(batchIds[0] ?? '');
+      throw error;
+    }
+  }
+
+  /** Claims in one transaction. Nobody begins what it took if its commit is not answered: that is in doubt then. */
+  async #claim(request: ClaimRequest): Promise<{ claimed: Claim; slices: readonly ClaimedSlice[]; beganAtMs: number }> {
+    const { database, recorder, monotonicMs } = this.#deps;
+    let slices: readonly ClaimedSlice[] = [];
+    try {
+      const answer = await database.worker(async (tx) => {
+        slices = [];
+        const beganAtMs = monotonicMs();
+        const claimed = await claim(tx, this.#deps, request);
+        if (claimed.kind === 'visited') ({ slices } = claimed);
+        return { claimed, slices, beganAtMs };
+      });
+      await failpoint('dispatch.after_claim');
+      return answer;
+    } catch (error) {
+      recorder.doubt(request, slices);
       throw error;
     }
   }

@@ -8,8 +8,6 @@ const LOOK_EVERY_MS = 500;
 const LOOKS_PER_RENEWAL = 4;
 /** A lease is not used in its last moments: what is sent then might be sent by two. */
 const LEASE_MARGIN_MS = 500;
-/** Slices of a lease are ended half a minute after it: older ones need not be remembered. */
-const TAKEN_MAX = 1_000;
 
 /** The leases of one instance. */
 export interface Leases {
@@ -23,8 +21,6 @@ export interface Leases {
   use(lease: Lease): () => void;
   /** Whether a message claimed under a lease may still go to a socket. */
   isGood(lease: Lease): boolean;
-  /** Whether this very instance took the lease, good by now or not: what was claimed under it, it claimed. */
-  wasTaken(lease: Lease): boolean;
   /** Names whom to call when leases were taken; a later call replaces an earlier one. */
   onTaken(act: () => void): void;
   /** Gives the leases back, so that another instance need not wait for their end. */
@@ -63,7 +59,6 @@ interface Held {
 class HeldLeases implements Leases {
   readonly #settings: LeaseSettings;
   readonly #held = new Map<number, Held>();
-  readonly #taken = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #wanted: readonly number[] = [];
   #mayTakeOver: boolean;
@@ -115,10 +110,6 @@ class HeldLeases implements Leases {
     return lease?.epoch === epoch && this.#isInTime(lease);
   }
 
-  wasTaken(lease: Lease): boolean {
-    return this.#taken.has(nameOf(lease));
-  }
-
   onTaken(act: () => void): void {
     this.#whenTaken = act;
   }
@@ -157,9 +148,8 @@ class HeldLeases implements Leases {
     const askedAtMs = monotonicMs();
     const leases = await database.worker((tx) => takeLeases(tx, { instance, missing, held, takeOver }));
     if (missing.length > 0) this.#mayTakeOver = false;
-    for (const lease of leases) {
-      this.#held.set(lease.shard, { epoch: lease.epoch, goodUntilMs: goodFrom(askedAtMs), isLeaving: false, uses: 0 });
-      this.#remember(lease);
+    for (const { shard, epoch } of leases) {
+      this.#held.set(shard, { epoch, goodUntilMs: goodFrom(askedAtMs), isLeaving: false, uses: 0 });
     }
     if (leases.length > 0) this.#whenTaken();
   }
@@ -204,16 +194,6 @@ class HeldLeases implements Leases {
   #isInTime({ goodUntilMs }: Held): boolean {
     return this.#settings.monotonicMs() < goodUntilMs;
   }
-
-  #remember(lease: Lease): void {
-    this.#taken.add(nameOf(lease));
-    const [oldest] = this.#taken;
-    if (this.#taken.size > TAKEN_MAX && oldest !== undefined) this.#taken.delete(oldest);
-  }
-}
-
-function nameOf({ shard, epoch }: Lease): string {
-  return `${shard}/${epoch}`;
 }
 
 function goodFrom(askedAtMs: number): number {

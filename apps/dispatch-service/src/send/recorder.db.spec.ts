@@ -167,7 +167,7 @@ describe('recorder', () => {
     }
     await eventually(async () => expect(await statesOf()).toEqual({ SENT: 299, SENDING: 1 }));
     expect(await slicesLeft()).toHaveLength(1);
-    expect([recorded.holds(poisoned), recorded.began(poisoned)]).toEqual([false, true]);
+    expect(recorded.holds(poisoned)).toBe(false);
   });
 
   it('P1: writes at its stop what still waits', async () => {

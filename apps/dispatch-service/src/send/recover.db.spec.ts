@@ -5,9 +5,9 @@ import { deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } fro
 import { settleCallbacks } from '../delivery/settle-callbacks';
 import { checkLedger } from '../reports/check-ledger';
 import type { ClaimedSlice } from './claim';
-import type { Lease } from './lease';
+import { makeOpenSlices } from './open-slices';
 import { recordOutcomes } from './record-outcomes';
-import { recover, type RecoveryDeps } from './recover';
+import { giveBack, recover } from './recover';
 
 /** The longest request and the grace after the last moment at which a slice could be sent. */
 const WAIT_SECONDS = 20;
@@ -30,11 +30,11 @@ describe('recover', () => {
     expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
-  const owning = (...shards: number[]): RecoveryDeps => ({
+  const owning = (...shards: number[]) => ({
     ...deps,
     database: ledger.database,
-    leases: { shards: () => shards, wasTaken: () => false },
-    slices: { holds: () => false, began: () => false, forget: () => {} },
+    leases: { shards: () => shards },
+    slices: makeOpenSlices(),
   });
   const claimed = async (messages = 3) => {
     const request = await ledger.accept({ messages });
@@ -101,38 +101,74 @@ describe('recover', () => {
   it('P3: leaves the slices whose outcomes this instance still has to write', async () => {
     const { request, slice } = await claimed();
     await passSendBefore(WAIT_SECONDS, request);
-    const holds = ({ batchId, lo }: { batchId: string; lo: number }) => batchId === slice.batchId && lo === slice.lo;
-    const deps = owning(SHARD);
-    expect(await recover({ ...deps, slices: { ...deps.slices, holds } })).toBe(0);
-    expect(await recover(owning(SHARD))).toBe(3);
+    const slices = makeOpenSlices();
+    slices.begin(slice);
+    expect(await recover({ ...owning(SHARD), slices })).toBe(0);
+    slices.abandon(slice);
+    expect(await recover({ ...owning(SHARD), slices })).toBe(3);
   });
 
-  it('P1: gives a new turn to what this instance claimed and never began: the answer to its claim got lost', async () => {
+  it('P1: gives a new turn to what is in doubt, whoever owns its shard, once nothing of it can leave any more', async () => {
     const { request, slice } = await claimed();
+    const mine = owning();
+    mine.slices.doubt({ shard: SHARD, epoch }, [slice]);
     await settle(request, 2, 'sent');
-    await passSendBefore(WAIT_SECONDS, request);
-    const mine = {
-      ...owning(SHARD),
-      leases: { shards: () => [SHARD], wasTaken: (lease: Lease) => lease.epoch === epoch },
-    };
-    expect(await recover(mine)).toBe(0);
+    await giveBack(mine);
+    expect(await ledger.states(request)).toEqual(['SENDING', 'SENDING', 'SENT']);
+    await passSendBefore(0, request);
+    await giveBack(mine);
     expect(await ledger.states(request)).toEqual(['QUEUED', 'QUEUED', 'SENT']);
     expect(await slices()).toEqual([]);
-    expect(slice.messages.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+    expect(mine.slices.doubted()).toEqual([]);
   });
 
-  it('P3: makes unknown what this instance began and abandoned', async () => {
-    const { request } = await claimed();
+  it('P1: gives back what is in doubt at once when no other claim can be under way', async () => {
+    const { request, slice } = await claimed();
+    const mine = owning();
+    mine.slices.doubt({ shard: SHARD, epoch }, [slice]);
+    await giveBack(mine, { isLast: true });
+    expect(await ledger.states(request)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+  });
+
+  it('P3: gives back nothing of an owner who claimed the same positions: its own claim was rolled back', async () => {
+    const { request, slice } = await claimed();
+    const mine = owning(SHARD);
+    mine.slices.doubt({ shard: SHARD, epoch: String(Number(epoch) - 1) }, [slice]);
     await passSendBefore(WAIT_SECONDS, request);
-    const forgotten: number[] = [];
-    const mine: RecoveryDeps = {
-      ...owning(SHARD),
-      leases: { shards: () => [SHARD], wasTaken: () => true },
-      slices: { holds: () => false, began: () => true, forget: ({ lo }) => void forgotten.push(lo) },
-    };
+    await giveBack(mine, { isLast: true });
+    expect(await ledger.states(request)).toEqual(['SENDING', 'SENDING', 'SENDING']);
     expect(await recover(mine)).toBe(3);
-    expect(await ledger.states(request)).toEqual(['UNKNOWN', 'UNKNOWN', 'UNKNOWN']);
-    expect(forgotten).toEqual([1]);
+  });
+
+  it('P3: gives back nothing that it came to claim again, and began', async () => {
+    const { request, slice } = await claimed();
+    const mine = owning(SHARD);
+    mine.slices.doubt({ shard: SHARD, epoch }, [slice]);
+    mine.slices.begin(slice);
+    await passSendBefore(0, request);
+    await giveBack(mine);
+    expect(await ledger.states(request)).toEqual(['SENDING', 'SENDING', 'SENDING']);
+  });
+
+  it('P1: leaves what is in doubt to be given back, though it comes late to it', async () => {
+    const { request, slice } = await claimed();
+    const mine = owning(SHARD);
+    mine.slices.doubt({ shard: SHARD, epoch }, [slice]);
+    await passSendBefore(WAIT_SECONDS, request);
+    expect(await recover(mine)).toBe(0);
+    await giveBack(mine);
+    expect(await ledger.states(request)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+  });
+
+  it('P3: comes to one end with an owner that judges the slice at the same moment', async () => {
+    const { request, slice } = await claimed(50);
+    const mine = owning();
+    mine.slices.doubt({ shard: SHARD, epoch }, [slice]);
+    await passSendBefore(WAIT_SECONDS, request);
+    await Promise.all([recover(owning(SHARD)), giveBack(mine), recover(owning(SHARD))]);
+    const states = new Set(await ledger.states(request));
+    expect([['QUEUED'], ['UNKNOWN']]).toContainEqual([...states]);
+    expect(await slices()).toEqual([]);
   });
 
   it('ends the slices behind one that cannot be ended', async () => {

@@ -18,9 +18,9 @@ const SLICES_PER_ROUND_MAX = 50;
 /** What recovery works with. */
 export interface RecoveryDeps extends EventDeps {
   database: Database;
-  leases: Pick<Leases, 'shards' | 'wasTaken'>;
-  /** Slices of this instance itself: it still has outcomes of some, and never came to begin others. */
-  slices: Pick<OpenSlices, 'holds' | 'began' | 'forget'>;
+  leases: Pick<Leases, 'shards'>;
+  /** Slices of this instance itself: it still has outcomes of some, and will never begin others. */
+  slices: Pick<OpenSlices, 'holds' | 'doubted' | 'isDoubted' | 'forget'>;
 }
 
 type LeftSlice = Lease & SliceOfOutcomes & { hi: number };
@@ -30,19 +30,13 @@ type LeftSlice = Lease & SliceOfOutcomes & { hi: number };
  * because whether they left died with it; not before the last moment at which it could have sent, plus the longest
  * request, plus a grace, all by the database's clock: until then its outcome may still arrive.
  *
- * A slice that this very instance claimed and never began was not sent: the answer to the claim's commit got lost, as
- * when the database is restarted. Its messages get a new turn, so that such a restart makes no unknowns.
- *
  * Returns how many messages became unknown.
  */
 export async function recover(deps: RecoveryDeps): Promise<number> {
   const left = await deps.database.worker((tx) =>
     sql<LeftSlice>(
       tx,
-      `select slice.shard, slice.epoch, slice.org_id as org, slice.batch_id as "batchId", slice.lo, slice.hi,
-              batch.channel_account_id as "channelAccountId"
-         from slice
-         join batch on batch.org_id = slice.org_id and batch.id = slice.batch_id
+      `${SELECT_SLICES}
         where slice.shard = any($1::smallint[]) and slice.send_before < clock_timestamp() - make_interval(secs => $2)
         order by slice.send_before
         limit $3`,
@@ -51,14 +45,51 @@ export async function recover(deps: RecoveryDeps): Promise<number> {
   );
   let unknown = 0;
   await eachApart(left, async (slice) => {
-    if (deps.slices.holds(slice)) return;
-    const wasNeverBegun = deps.leases.wasTaken(slice) && !deps.slices.began(slice);
-    const end = wasNeverBegun ? giveBack : makeUnknown;
-    unknown += await deps.database.worker((tx) => end(tx, deps, slice));
-    deps.slices.forget(slice);
+    if (deps.slices.holds(slice) || deps.slices.isDoubted(slice)) return;
+    unknown += await deps.database.worker((tx) => makeUnknown(tx, deps, slice));
   });
   return unknown;
 }
+
+/**
+ * Gives the messages of slices in doubt a new turn, whoever owns their shards by now: nothing of them was sent. This is a
+ * matter of a live instance, whose database was restarted or which stood still while its claim was answered; it makes no
+ * unknowns if it comes before the owner judges the slice.
+ *
+ * Not before the last moment at which such a slice could be sent: until then one that stands may be of a later claim of the
+ * same positions, whose answer is under way. With `isLast` no claim is under way any more, and all are given back at once.
+ */
+export async function giveBack(deps: RecoveryDeps, { isLast = false } = {}): Promise<void> {
+  const doubted = deps.slices.doubted();
+  if (doubted.length === 0) return;
+  const standing = await deps.database.worker((tx) =>
+    sql<LeftSlice>(
+      tx,
+      `${SELECT_SLICES}
+         join unnest($1::uuid[], $2::uuid[], $3::int[], $4::smallint[], $5::bigint[])
+              as doubted (org_id, batch_id, lo, shard, epoch)
+           on slice.org_id = doubted.org_id and slice.batch_id = doubted.batch_id and slice.lo = doubted.lo
+              and slice.shard = doubted.shard and slice.epoch = doubted.epoch
+        where $6 or slice.send_before < clock_timestamp()`,
+      [
+        ...[doubted.map(({ org }) => org), doubted.map(({ batchId }) => batchId), doubted.map(({ lo }) => lo)],
+        ...[doubted.map(({ shard }) => shard), doubted.map(({ epoch }) => epoch), isLast],
+      ],
+    ),
+  );
+  await eachApart(standing, async (slice) => {
+    await deps.database.worker(async (tx) => {
+      const outcomes = (await readOpen(tx, slice)).map((message) => ({ slice, message, outcome: MISSED }));
+      await recordOutcomes(tx, deps, { outcomes, slices: [slice] });
+    });
+    deps.slices.forget(slice);
+  });
+}
+
+const SELECT_SLICES = `select slice.shard, slice.epoch, slice.org_id as org, slice.batch_id as "batchId", slice.lo, slice.hi,
+              batch.channel_account_id as "channelAccountId"
+         from slice
+         join batch on batch.org_id = slice.org_id and batch.id = slice.batch_id`;
 
 /** The messages of a slice that have neither an outcome nor, after a new turn, another batch. */
 function readOpen(tx: Tx, { org, batchId, lo, hi }: LeftSlice): Promise<{ id: string; attempt: number }[]> {
@@ -71,13 +102,6 @@ function readOpen(tx: Tx, { org, batchId, lo, hi }: LeftSlice): Promise<{ id: st
         and m.expired_at is null and m.id between b.first_id and b.last_id`,
     [org, batchId, lo, hi],
   );
-}
-
-async function giveBack(tx: Tx, deps: RecoveryDeps, slice: LeftSlice): Promise<number> {
-  const messages = await readOpen(tx, slice);
-  const outcomes = messages.map((message) => ({ slice, message, outcome: MISSED }));
-  await recordOutcomes(tx, deps, { outcomes, slices: [slice] });
-  return 0;
 }
 
 async function makeUnknown(tx: Tx, deps: RecoveryDeps, slice: LeftSlice): Promise<number> {

@@ -15,7 +15,7 @@ export interface Lease {
 /** Takes, renews and hands over leases as leases.ts does: twice a second, every two seconds, and when nothing uses them. */
 export abstract class LeaseHolder extends MortalProcess {
   protected leases = new Map<number, Lease>();
-  /** All that it ever took in this life. */
+  /** All that it ever took in this life: what is open of it may become unknown when it dies. */
   protected taken = new Set<string>();
 
   constructor(
@@ -59,10 +59,7 @@ export abstract class LeaseHolder extends MortalProcess {
       const isWanted = this.world.shardsOf(this.name).includes(shard);
       if (!isWanted && lease.uses === 0) {
         this.leases.delete(shard);
-        this.ask(
-          () => this.world.rows.releaseLease(shard, lease.epoch),
-          () => {},
-        );
+        this.ask(() => this.world.rows.releaseLease(shard, lease.epoch));
         continue;
       }
       this.ask(

@@ -1,5 +1,8 @@
 import type { Chance, Clockwork } from './clockwork';
 
+/** Who hears nothing of a database for so long gives the transaction up. */
+const SILENCE_MS = 7_000;
+
 /** What a process depends on. */
 export interface Surroundings {
   clock: Clockwork;
@@ -55,20 +58,22 @@ export abstract class MortalProcess {
 
   /**
    * A transaction: it happens after a while, perhaps although its process died meanwhile. Its answer comes later; where
-   * `lost` is given it may be cut off, though all is committed.
+   * `lost` is given it may be cut off, though all is committed, and it is lost on a process that stands still for long.
    */
   protected ask<Answer>(
     transaction: () => Answer,
-    then: (answer: Answer) => void,
+    then: (answer: Answer) => void = () => {},
     lost?: (answer: Answer) => void,
   ): void {
     const { clock, chance, faults } = this.#surroundings;
     const { life } = this;
+    const askedAtMs = clock.nowMs;
     clock.after(chance.between(1, 5), () => {
       if (life !== this.life && chance.happens(0.5)) return;
       const answer = transaction();
-      const isLost = lost !== undefined && faults.isOn() && chance.happens(0.03);
-      if (life === this.life) this.later(chance.between(1, 5), () => (isLost ? lost(answer) : then(answer)));
+      const isCutOff = lost !== undefined && faults.isOn() && chance.happens(0.03);
+      const isLost = () => isCutOff || clock.nowMs - askedAtMs > SILENCE_MS;
+      if (life === this.life) this.later(chance.between(1, 5), () => (lost && isLost() ? lost(answer) : then(answer)));
     });
   }
 }

@@ -8,7 +8,7 @@ import { makePlaces, type Places } from '../../src/send/places';
 import { fairQueue, type FairQueue } from '../../src/send/queue/fair-queue';
 import { makePace, turnsOf, type Pace } from '../../src/send/queue/pace';
 import { makeReplyShare, type ReplyShare } from '../../src/send/queue/reply-share';
-import type { Answered, BatchRow, Rows } from './rows';
+import { RECOVERY_MS, type Answered, type BatchRow, type Rows, type SliceRow } from './rows';
 import type { Clockwork } from './clockwork';
 import { CLAIM_MESSAGES_MAX, CLAIMS_MAX, QUANTUM } from './turn-watch';
 import { LeaseHolder, type Lease } from './lease-holder';
@@ -74,14 +74,25 @@ export class Replica extends LeaseHolder {
   }
 
   protected override forget(): void {
-    this.world.mayBecomeUnknown(this.#rows.openPositions(this.taken));
+    const isMine = ({ shard, epoch }: SliceRow) => this.taken.has(`${shard}/${epoch}`);
+    this.world.mayBecomeUnknown(this.#rows.openPositions(isMine));
     super.forget();
     this.#memory = this.#born();
   }
 
+  /** Who stands still for so long comes too late to give back what it never began. */
+  override standStill(ms: number): void {
+    const isDoubted = ({ slice, shard, epoch }: SliceRow) => this.#memory.open.isDoubted({ ...slice, shard, epoch });
+    if (ms > RECOVERY_MS) this.world.mayBecomeUnknown(this.#rows.openPositions(isDoubted));
+    super.standStill(ms);
+  }
+
   protected override begin(): void {
     super.begin();
-    this.every(2_000, () => this.#sweep());
+    this.every(2_000, () => {
+      this.#giveBack();
+      this.#sweep();
+    });
   }
 
   protected override onTaken(): void {
@@ -113,10 +124,7 @@ export class Replica extends LeaseHolder {
         () => this.#rows.open(shard),
         (batches) => batches.forEach((batch) => this.#put(batch)),
       );
-      this.ask(
-        () => this.#rows.expireOverdue(shard),
-        () => {},
-      );
+      this.ask(() => this.#rows.expireOverdue(shard));
       this.ask(
         () => this.#rows.left(shard),
         (left) => left.forEach((row) => this.#recover(row)),
@@ -126,12 +134,21 @@ export class Replica extends LeaseHolder {
 
   #recover(row: ReturnType<Rows['left']>[number]): void {
     const { open } = this.#memory;
-    if (open.holds(row.slice)) return;
-    const wasNeverBegun = this.taken.has(`${row.shard}/${row.epoch}`) && !open.began(row.slice);
-    this.ask(
-      () => this.#rows.recover(row, wasNeverBegun),
-      () => open.forget(row.slice),
-    );
+    const { slice, shard, epoch } = row;
+    if (open.holds(slice) || open.isDoubted({ ...slice, shard, epoch })) return;
+    this.ask(() => this.#rows.makeUnknown(row));
+  }
+
+  #giveBack(): void {
+    const { open } = this.#memory;
+    for (const slice of open.doubted()) {
+      this.ask(
+        () => this.#rows.giveBack(slice),
+        (isGivenBack) => {
+          if (isGivenBack) open.forget(slice);
+        },
+      );
+    }
   }
 
   #put({ org, id, channelId, priority, shard, readyAtMs }: BatchRow): void {
@@ -227,7 +244,8 @@ export class Replica extends LeaseHolder {
       },
       (answer) => this.#claimed(state, choice, answer, { beganAtMs, lease, giveProbeBack }),
       (answer) => {
-        this.world.mayBecomeUnknown(positionsOf(answer));
+        if (this.#clock.nowMs - beganAtMs > RECOVERY_MS) this.world.mayBecomeUnknown(positionsOf(answer));
+        if (answer.kind === 'visited') this.#memory.open.doubt(asked, answer.slices);
         lease.uses -= 1;
         giveProbeBack?.();
         lane.remove(batchIds[0] ?? '');

@@ -1,6 +1,7 @@
 import type { SendOutcome } from '@herald/channels';
 import { merge, UNKNOWN_RANK, type Evidence, type Standing } from '../../src/evidence/merge';
 import type { ClaimedMessage, ClaimedSlice } from '../../src/send/claim';
+import type { LeasedSlice, SliceKey } from '../../src/send/open-slices';
 
 export interface BatchRow {
   org: string;
@@ -41,7 +42,7 @@ const SEND_WINDOW_MS = 5_000;
 const CLAIM_SECONDS = 2;
 const CLAIM_AHEAD_MS = 250;
 /** The longest request, and the grace for its answer. */
-const RECOVERY_MS = 20_000;
+export const RECOVERY_MS = 20_000;
 
 /** What a claim asks for. */
 export interface Asked {
@@ -169,9 +170,9 @@ export class Rows {
     if (message && merged) Object.assign(message, merged);
   }
 
-  /** How many messages of slices that were claimed under these leases have no outcome. */
-  openPositions(leases: ReadonlySet<string>): number {
-    const mine = [...this.slices.values()].filter(({ shard, epoch }) => leases.has(`${shard}/${epoch}`));
+  /** How many messages of some slices have no outcome. */
+  openPositions(isMeant: (row: SliceRow) => boolean): number {
+    const mine = [...this.slices.values()].filter(isMeant);
     const ids = mine.flatMap(({ slice }) => slice.messages.map(({ id }) => id));
     return ids.filter((id) => this.messages.get(id)?.rank === null).length;
   }
@@ -182,15 +183,25 @@ export class Rows {
     return [...this.slices.values()].filter((row) => row.shard === shard && isLeft(row));
   }
 
-  /** Ends a slice that was left: as unknown, or with a new turn for what was surely never sent. */
-  recover({ slice }: SliceRow, wasNeverBegun: boolean): void {
-    for (const message of slice.messages) {
-      const row = this.messages.get(message.id);
+  /** Ends a slice that was left: nobody knows what became of it. */
+  makeUnknown({ slice }: SliceRow): void {
+    for (const { id } of slice.messages) {
+      const row = this.messages.get(id);
       if (row?.batchId !== slice.batchId || row.rank !== null || row.isExpired) continue;
-      if (wasNeverBegun) this.#newTurn(slice, message, 1_000);
-      else this.evidence(message.id, { ...NOTHING, attempt: row.attempt, rank: UNKNOWN_RANK, reason: 'OWNER_DIED' });
+      this.evidence(id, { ...NOTHING, attempt: row.attempt, rank: UNKNOWN_RANK, reason: 'OWNER_DIED' });
     }
     this.slices.delete(keyOf(slice));
+  }
+
+  /** Gives what a claim took and nobody began a new turn, once it can leave no more; returns whether there was something. */
+  giveBack(doubted: LeasedSlice): boolean {
+    const row = this.slices.get(keyOf(doubted));
+    const isIts = row?.epoch === doubted.epoch && row.shard === doubted.shard;
+    if (!isIts || row.sendBeforeMs >= this.nowMs()) return false;
+    const { slice } = row;
+    for (const message of slice.messages) this.#newTurn(slice, message, 1_000);
+    this.slices.delete(keyOf(slice));
+    return true;
   }
 
   /** Tells the batches that can be claimed from those that there is nothing more to claim of, and those that are for later. */
@@ -288,7 +299,7 @@ function passPositions(batch: BatchRow, left: { segments: number; messages: numb
 
 const NOTHING = { reason: null, providerCode: null, providerId: null };
 
-function keyOf({ batchId, lo }: ClaimedSlice): string {
+function keyOf({ batchId, lo }: SliceKey): string {
   return `${batchId}/${lo}`;
 }
 

@@ -27,7 +27,7 @@ export interface Outcome {
   late: string[];
   /**
    * How many messages may be unknown at most: those whose answer never came, and those that stood in open slices when their
-   * owner died or the answer to their claim was lost.
+   * owner died or stood still for as long as if it had.
    */
   unknownMax: number;
 }
