@@ -86,8 +86,6 @@ async function seeThrough(
   if (action === 'stop') {
     await pause(stopMs);
     victim.signal('SIGCONT');
-    // A claim whose commit was answered while it stood still stands, and its new owner takes it for a dead one's.
-    await target.noteOpen();
     await victim.ready();
   }
   if (isSkip) await pause(RENEWALS_MS);

@@ -25,8 +25,6 @@ export const PROCESS_HURTS: readonly Hurt[] = [
     victim.signal('SIGSTOP');
     await pause(dice.between(...SUSPEND_MS));
     victim.signal('SIGCONT');
-    // A claim whose commit was answered while it stood still stands, and its new owner takes it for a dead one's.
-    await target.noteOpen();
     await victim.ready();
   }),
   hurt(
