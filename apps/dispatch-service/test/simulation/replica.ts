@@ -333,7 +333,7 @@ export class Replica extends LeaseHolder {
       if (!place) return comeBack(10);
       waiting.shift();
       pace.leave(next.message.segments, nowMs);
-      this.#send(lane, next, place.leave);
+      this.#send(lane, next, (answer) => place.leave(answer));
     }
   }
 
