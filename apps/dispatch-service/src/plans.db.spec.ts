@@ -79,7 +79,7 @@ describe('plans of the hot statements', () => {
        select $1, 'spec', id, id, '', 100, '', now()
          from (select $2::uuid as id union all select md5($3 || n)::uuid from generate_series(1, $4::int) as n) as streams
        on conflict do nothing`,
-      [ORG, STREAM, seed, messages / 100],
+      [ORG, STREAM, seed, messages / 10],
     );
     await ledger.asOwner(
       `insert into outbound_stream_address (org_id, outbound_stream_id, address_hash, opted_out)

@@ -9,6 +9,7 @@ import { streams } from './0007-streams';
 import { queue } from './0008-queue';
 import { shardingAndCaps } from './0009-sharding-and-caps';
 import { storage } from './0010-storage';
+import { streamIds } from './0011-stream-ids';
 
 /** Dispatch's schema, in the order it grew. */
 export const migrations: readonly Migration[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   queue,
   shardingAndCaps,
   storage,
+  streamIds,
 ];
