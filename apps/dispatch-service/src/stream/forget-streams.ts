@@ -22,14 +22,21 @@ export async function forgetStreams(database: Database): Promise<void> {
   }
 }
 
-/** Tells whether there is more to forget. */
+/**
+ * Tells whether there is more to forget. The streams are locked, and passed over by whoever else keeps house: it would find
+ * the addresses that are being removed gone, and take what is left of them for nothing.
+ */
 async function forgetSome(tx: Tx): Promise<boolean> {
   const over = await sql<OverStream>(
     tx,
-    `(select org_id as org, id from outbound_stream where has_addresses and closed_at is not null limit $1)
-     union
-     (select org_id, id from outbound_stream
-       where has_addresses and created_at < (select clock_timestamp()) - interval '30 days' limit $1)`,
+    `select org_id as org, id from outbound_stream
+      where (org_id, id) in (
+            (select org_id, id from outbound_stream where has_addresses and closed_at is not null limit $1)
+            union
+            (select org_id, id from outbound_stream
+              where has_addresses and created_at < (select clock_timestamp()) - interval '30 days' limit $1))
+        and has_addresses
+        for update skip locked`,
     [STREAMS_MAX],
   );
   if (over.length === 0) return false;
@@ -60,8 +67,8 @@ function removeStreams(tx: Tx): Promise<number> {
   return execute(
     tx,
     `delete from outbound_stream
-      where (org_id, caller, stream_id) in (
-            select org_id, caller, stream_id from outbound_stream
+      where (org_id, id) in (
+            select org_id, id from outbound_stream
              where created_at < (select clock_timestamp()) - interval '30 days' and not has_addresses limit $1)`,
     [ROWS_MAX],
   );
