@@ -72,6 +72,8 @@ async function* calling(
   );
   const onAbort = () => call.cancel();
   signal?.addEventListener('abort', onAbort, { once: true });
+  // It may have fired while the token was made.
+  if (signal && isAborted(signal)) onAbort();
   // A status that comes when nobody reads any more.
   call.on('error', () => undefined);
   try {

@@ -1,5 +1,7 @@
+import { ConversationServiceClient } from '@herald/contracts/conversation';
 import { HeraldError } from '@herald/errors';
 import { eventually } from '@herald/testing';
+import { grpcClient } from '../src';
 import { fired, type TestServer } from './running-server';
 import { answering, beat, beats, echo, endOf, MONITORED, offer, offered, state, streamServer } from './stream-server';
 
@@ -70,6 +72,22 @@ describe('streams of the client', () => {
     const signal = AbortSignal.abort(new HeraldError('DEADLINE_EXCEEDED', 'The outer call is over.'));
     const { error } = await endOf(test.conversation.monitorConversation(MONITORED, { signal }));
     expect([error?.reason, opened]).toEqual(['DEADLINE_EXCEEDED', 0]);
+  });
+
+  it('CANCELLED: ends the stream of a caller that gives up while its token is made', async () => {
+    by.monitor = async function* (_, { signal }) {
+      yield state('one');
+      await fired(signal);
+    };
+    const abort = new AbortController();
+    const token = async () => {
+      abort.abort();
+      return test.token;
+    };
+    const client = grpcClient(ConversationServiceClient, { url: test.url, token });
+    const { answers, error } = await endOf(client.monitorConversation(MONITORED, { signal: abort.signal }));
+    client.close();
+    expect([answers, error?.reason]).toEqual([[], 'CANCELLED']);
   });
 
   it('says of a server that is not there what a call says', async () => {
