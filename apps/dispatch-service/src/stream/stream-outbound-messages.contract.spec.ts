@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DeliveryGuarantee } from '@herald/contracts/configuration';
-import type { Contact, StreamOutboundMessagesRequest } from '@herald/contracts/dispatch';
+import { StreamOpening, type Contact, type StreamOutboundMessagesRequest } from '@herald/contracts/dispatch';
 import { HeraldError } from '@herald/errors';
+import { requestHash } from '@herald/postgres';
 import { newId } from '@herald/service';
 import { v5 as uuidv5 } from 'uuid';
 import {
@@ -87,6 +88,15 @@ describe('StreamOutboundMessages', () => {
     expect(await dispatch.sendOutboundMessages(part(1))).toEqual(accepted[1]);
     expect([(await requests()).length, await used()]).toEqual([2, 2]);
     expect((await streamContacts(dispatch, opening, contacts)).resumeFrom).toBe(200);
+  });
+
+  it('P2: remembers what an opening says and not how this version holds it, so that the next version takes the stream up', async () => {
+    const opening = openingOf({ validFor: { seconds: 60, nanos: 0 } });
+    await streamContacts(dispatch, opening, contactsOf(1));
+    const [stream] = await doors.ledger.asOwner('select opening_hash as hash from outbound_stream where org_id = $1', [
+      org,
+    ]);
+    expect(stream).toEqual({ hash: requestHash(StreamOpening.encode({ ...opening, streamId: '' }).finish()) });
   });
 
   describe('addresses', () => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   SendOutboundMessagesResponse,
+  StreamOpening,
   type Contact,
   type StreamOutboundMessagesRequest,
   type StreamOutboundMessagesResponse,
@@ -69,10 +70,12 @@ export async function* streamOutboundMessages(
 
 async function openStream(deps: AcceptDeps, context: Streaming['context'], opening: Opening): Promise<StoredStream> {
   const { database, configurations, newId } = deps;
-  const { streamId, ...content } = opening;
+  const { streamId } = opening;
+  const outboundConfigurationId = opening.outboundConfigurationId.toLowerCase();
   const { key, requestHash }: Repeatable = repeatable(context, 'StreamOutboundMessages', {
     requestId: streamId,
-    content: { ...content, outboundConfigurationId: opening.outboundConfigurationId.toLowerCase() },
+    // As it is encoded, like a request: a field that a later version adds, and nobody sets, makes it no other.
+    content: StreamOpening.encode({ ...opening, streamId: '', outboundConfigurationId }).finish(),
   });
   let stream = await database.read(key.org, (tx) => findStream(tx, key));
   if (!stream) {
