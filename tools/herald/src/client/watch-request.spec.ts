@@ -26,6 +26,21 @@ describe('watchRequest', () => {
     expect(connection.requests).toEqual(Array(3).fill({ outboundRequestId: 'one' }));
   });
 
+  it('lets its watch go when nobody reads any more', async () => {
+    let isLetGo = false;
+    async function* watched() {
+      try {
+        for (let delivered = 0; ; delivered += 1) yield counting(delivered);
+      } finally {
+        isLetGo = true;
+      }
+    }
+    const watching = watchRequest({ dispatch: { watchRequest: watched } }, 'one');
+    await watching.next();
+    await watching.return(undefined);
+    expect(isLetGo).toBe(true);
+  });
+
   it('gives up on a request that there is none of', async () => {
     const dispatch = {
       watchRequest: async function* (): AsyncGenerator<WatchRequestResponse> {

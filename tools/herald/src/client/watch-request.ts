@@ -8,20 +8,23 @@ export async function* watchRequest(
   outboundRequestId: string,
 ): AsyncGenerator<WatchRequestResponse> {
   let told = '';
-  let answers = dispatch.watchRequest({ outboundRequestId })[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await patiently(async () => {
-      try {
-        return await answers.next();
-      } catch (error) {
-        answers = dispatch.watchRequest({ outboundRequestId })[Symbol.asyncIterator]();
-        throw error;
-      }
-    });
-    if (next.done === true) return;
-    const answer = next.value;
-    const counts = JSON.stringify(answer.outboundRequest?.counts);
-    if (counts !== told) yield answer;
-    told = counts;
+  let answers: AsyncIterator<WatchRequestResponse> | undefined;
+  const next = async () => {
+    answers ??= dispatch.watchRequest({ outboundRequestId })[Symbol.asyncIterator]();
+    try {
+      return await answers.next();
+    } catch (error) {
+      answers = undefined;
+      throw error;
+    }
+  };
+  try {
+    for (let answer = await patiently(next); answer.done !== true; answer = await patiently(next)) {
+      const counts = JSON.stringify(answer.value.outboundRequest?.counts);
+      if (counts !== told) yield answer.value;
+      told = counts;
+    }
+  } finally {
+    await answers?.return?.();
   }
 }
