@@ -2,6 +2,7 @@ import { ServerInterceptingCall, ServerListenerBuilder } from '@grpc/grpc-js';
 import type { ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { GRPC_CODE, HeraldError, REASONS } from '@herald/errors';
 import { encodeStatus, reasonOfCode, STATUS_DETAILS_KEY } from './rich-status';
+import { unpackOnDemand } from './unpack-on-demand';
 
 /** How long a call may take to send its one message. A caller that sends none would hold its call open for ever. */
 const REQUEST_MS_MAX = 30_000;
@@ -17,7 +18,10 @@ const FAR_OFF_MS = 2 ** 31;
 export const ownAnswers: ServerInterceptor = ({ path, requestStream }, call) => {
   const isWrapped = unwrapDeadline(call);
   explainStatuses(path, call, isWrapped);
-  if (requestStream) return withTrueEnd(call);
+  if (requestStream) {
+    unpackOnDemand(call);
+    return withTrueEnd(call);
+  }
   const late = setTimeout(() => call.sendStatus(encodeStatus(incomplete())), REQUEST_MS_MAX).unref();
   const listener = new ServerListenerBuilder()
     .withOnReceiveHalfClose((next) => {

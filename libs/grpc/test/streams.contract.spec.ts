@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { constants, type ClientHttp2Stream } from 'node:http2';
+import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import { gzipSync } from 'node:zlib';
 import { AgentSessionRequest, ConversationServiceService } from '@herald/contracts/conversation';
 import { HeraldError, type Reason } from '@herald/errors';
 import { eventually } from '@herald/testing';
@@ -50,8 +51,8 @@ describe('streams', () => {
   afterAll(() => test.stop());
 
   /** A call over bare HTTP/2, which reads and writes when the test does. */
-  const open = (path: string = AGENT_SESSION): ClientHttp2Stream & { call: Http2Call } => {
-    const call = test.open(path);
+  const open = (path: string = AGENT_SESSION, headers: OutgoingHttpHeaders = {}) => {
+    const call = test.open(path, headers);
     call.stream.on('error', () => undefined);
     // Of a stream that is cut there is no answer.
     call.answered.catch(() => undefined);
@@ -225,6 +226,26 @@ describe('streams', () => {
       release.resolve();
       expect((await ended).answers.map(offered)).toEqual(['last']);
       expect(read).toBe(301);
+    });
+
+    it('S18: unpacks no more of what a frame brings than its handler asks for', async () => {
+      const unpacked = jest.spyOn(AgentSessionRequest, 'decode');
+      const release = Promise.withResolvers<void>();
+      by.session = async function* (requests) {
+        for await (const request of requests) {
+          yield offer(String(numberOf(request)));
+          await release.promise;
+        }
+      };
+      const stream = open(AGENT_SESSION, { 'grpc-encoding': 'gzip' });
+      const packed = (sequence: number) => framed(gzipSync(AgentSessionRequest.encode(beat(sequence)).finish()), true);
+      stream.end(Buffer.concat(Array.from({ length: 20 }, (_, sequence) => packed(sequence))));
+      await once(stream, 'response');
+      await standing(() => unpacked.mock.calls.length);
+      expect(unpacked.mock.calls.length).toBeLessThan(4);
+      release.resolve();
+      expect((await stream.call.answered).code).toBe(0);
+      expect(unpacked).toHaveBeenCalledTimes(20);
     });
 
     it('S18: STREAM_IDLE: ends a stream whose caller says nothing for a minute', async () => {
