@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { chunksOf } from './chunks';
+import { chunksOf as chunksWithin } from './chunks';
 
 async function* partsOf<Item>(items: readonly Item[], cuts: readonly number[]): AsyncGenerator<Item[]> {
   let from = 0;
@@ -15,6 +15,11 @@ async function all<Item>(chunks: AsyncIterable<Item[]>): Promise<Item[][]> {
   const found: Item[][] = [];
   for await (const chunk of chunks) found.push(chunk);
   return found;
+}
+
+/** Chunks of anything, each item counting one byte. */
+function chunksOf<Item>(parts: AsyncIterable<readonly Item[]>, size: number, bytesMax = Infinity) {
+  return chunksWithin(parts, size, { bytesOf: () => 1, bytesMax });
 }
 
 describe('chunksOf', () => {
@@ -75,5 +80,15 @@ describe('chunksOf', () => {
     expect(isGiven).toBe(false);
     isEnded.resolve();
     expect((await last).value).toEqual([4]);
+  });
+
+  it('MESSAGE_TOO_LARGE: holds no chunk of more bytes than it may have, and counts those of each chunk apart', async () => {
+    expect(await all(chunksOf(partsOf(list(30), [4, 11]), 10, 10))).toHaveLength(3);
+    let asked = 0;
+    async function* drops() {
+      for (;;) yield list(1).map(() => (asked += 1));
+    }
+    await expect(chunksOf(drops(), 10, 4).next()).rejects.toMatchObject({ reason: 'MESSAGE_TOO_LARGE' });
+    expect(asked).toBe(5);
   });
 });

@@ -234,6 +234,9 @@ describe('StreamOutboundMessages', () => {
   });
 
   describe('reasons', () => {
+    /** So many items of as much text as an item may have. */
+    const textsOf = (items: number) =>
+      Object.fromEntries(Array.from({ length: items }, (_, item) => [`Item${item}`, 'x'.repeat(2_000)]));
     const ending = async (...steps: StreamOutboundMessagesRequest[]) => {
       async function* source() {
         yield* steps;
@@ -365,6 +368,15 @@ describe('StreamOutboundMessages', () => {
         'TOO_MANY_CONTACTS',
         { contactsMax: '10000000', offset: '10000000' },
       ]);
+    });
+
+    it('S18: MESSAGE_TOO_LARGE: contacts that make no request which SendOutboundMessages would take', async () => {
+      const large = contactOf(1, { contextItems: { CustomerName: 'Ana', ...textsOf(50) } });
+      const error = await ending(opened(), ...Array(99).fill(contactsStep([large])));
+      expect([error?.reason, error?.detail.metadata]).toEqual([
+        ...['MESSAGE_TOO_LARGE', { bytesMax: '1000000', offset: '0' }],
+      ]);
+      expect(await requests()).toEqual([]);
     });
 
     it('SCOPE_MISSING: a caller who may only read', async () => {

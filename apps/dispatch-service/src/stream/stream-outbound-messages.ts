@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  Contact,
   SendOutboundMessagesResponse,
   StreamOpening,
-  type Contact,
   type StreamOutboundMessagesRequest,
   type StreamOutboundMessagesResponse,
 } from '@herald/contracts/dispatch';
@@ -19,6 +19,8 @@ import { closeStream, findStream, insertStream, type StoredStream } from './stre
 
 /** No request of a stream has more contacts; the organisation's own limit counts where it is lower. */
 const CONTACTS_PER_REQUEST_MAX = 100;
+/** What the contacts of a request have at most: as many fit in SendOutboundMessages, which asks for its answer again. */
+const CONTACTS_BYTES = { bytesMax: 1_000_000, bytesOf: (contact: Contact) => Contact.encode(contact).finish().length };
 /** A stream has a hash for each of its addresses in the database until it is closed: a gigabyte and a half of them. */
 export const STREAM_CONTACTS_MAX = 10_000_000;
 /** A stream that waits for the quota says so, and looks again, this often at least and at most. */
@@ -57,7 +59,7 @@ export async function* streamOutboundMessages(
   };
   let offset = stream.contacts;
   try {
-    for await (const chunk of chunksOf(contacts, stream.requestSize)) {
+    for await (const chunk of chunksOf(contacts, stream.requestSize, CONTACTS_BYTES)) {
       yield* acceptPatiently(streaming, offset, chunk);
       offset += chunk.length;
     }

@@ -514,7 +514,7 @@ export interface StreamOpening {
 
 /** The next contacts of a stream. */
 export interface StreamContacts {
-  /** The contacts, 1 to 500 in a step. */
+  /** The contacts, 1 to 500 in a step; those that make one request have a million bytes at most. */
   contacts: Contact[];
 }
 
