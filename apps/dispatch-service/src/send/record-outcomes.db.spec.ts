@@ -180,7 +180,7 @@ describe('recordOutcomes', () => {
       expect(await ledger.states(request)).toEqual(['SENT', 'UNKNOWN', 'QUEUED', 'FAILED']);
     });
 
-    it('P11: leaves to the merge what a callback came for before, by our ids or by the provider’s', async () => {
+    it('P6: leaves to the merge what a callback came for before, by our ids or by the provider’s', async () => {
       const request = await ledger.accept({ messages: 3 });
       const slice = await ledger.claim(request, epoch);
       const callbacks = [
