@@ -1,6 +1,6 @@
 import type { SendOutcome } from '@herald/channels';
 import { lookAfter, type CheckerDeps, type Visits } from '../src/delivery/outcome-checker';
-import { recordOutcomes } from '../src/send/record-outcomes';
+import { recordOutcomes } from '../src/record/record-outcomes';
 import type { Senders } from '../src/send/senders';
 import { usable } from './instance';
 import { deps, SHARD, type RequestChoice, type StoredRequest, type TestLedger } from './ledger';

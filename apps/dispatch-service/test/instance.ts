@@ -1,8 +1,8 @@
 import type { OutgoingMessage, SendOutcome } from '@herald/channels';
 import type { Database } from '@herald/postgres';
 import { startDispatcher, type Dispatcher } from '../src/send/dispatcher';
-import { holdLeases, type Leases } from '../src/send/leases';
-import { recorder, type Recorder } from '../src/send/recorder';
+import { holdLeases, type Leases } from '../src/own/leases';
+import { recorder, type Recorder } from '../src/record/recorder';
 import type { Sender, Senders, SenderState } from '../src/send/senders';
 import { deps, SHARD, type TestLedger } from './ledger';
 

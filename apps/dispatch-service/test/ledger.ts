@@ -5,7 +5,7 @@ import { testDatabase, type TestDatabase } from '@herald/testing';
 import { insertBatch, insertRequest, insertSkipped, type NewBatch, type NewRequest } from '../src/accept/store';
 import type { EventDeps } from '../src/events';
 import { migrations } from '../src/migrations';
-import { claim, type ClaimedSlice, type ClaimRequest } from '../src/send/claim';
+import { claim, type ClaimedSlice, type ClaimRequest } from '../src/claim/claim';
 
 export const ORG = '0190a000-0000-7000-8000-000000000001';
 export const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';

@@ -1,7 +1,7 @@
 import { HeraldError } from '@herald/errors';
 import type { Database } from '@herald/postgres';
 import { eventually } from '@herald/testing';
-import type { Claim } from '../src/send/claim';
+import type { Claim } from '../src/claim/claim';
 import { checkLedger } from '../src/reports/check-ledger';
 import { instancesOf, ProviderThatCounts } from './instance';
 import { ORG, testLedger, type StoredRequest, type TestLedger } from './ledger';

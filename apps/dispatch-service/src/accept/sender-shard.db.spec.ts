@@ -3,8 +3,8 @@ import { eventually } from '@herald/testing';
 import { instancesOf, usable } from '../../test/instance';
 import { claimOf, deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import { claim } from '../send/claim';
-import { recordOutcomes } from '../send/record-outcomes';
+import { claim } from '../claim/claim';
+import { recordOutcomes } from '../record/record-outcomes';
 
 const OTHER_SHARD = SHARD + 1;
 

@@ -5,8 +5,8 @@ import { checkedLedger, UNKNOWN } from '../../test/checked-ledger';
 import { claimOf, deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { settleCallbacks } from '../delivery/settle-callbacks';
 import { checkLedger } from '../reports/check-ledger';
-import { claim, type ClaimedSlice } from '../send/claim';
-import { recordOutcomes, type SentOutcome } from '../send/record-outcomes';
+import { claim, type ClaimedSlice } from '../claim/claim';
+import { recordOutcomes, type SentOutcome } from '../record/record-outcomes';
 import { cancelRequest } from './change-request';
 
 const ACT: Act = {

@@ -3,9 +3,9 @@ import { eventually } from '@herald/testing';
 import { instancesOf, usable } from '../../test/instance';
 import { claimOf, deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import { claim } from '../send/claim';
-import { expireOverdue } from '../send/expire';
-import { openBatches } from '../send/sweep';
+import { claim } from '../claim/claim';
+import { expireOverdue } from '../claim/expire';
+import { openBatches } from '../lanes/sweep';
 import { insertHold, lockHold, markReleased, type HoldKind } from './hold-store';
 
 /** Nothing goes to a socket later than this after its claim began, and holds are read in the claim. */

@@ -5,7 +5,7 @@ import { eventually } from '@herald/testing';
 import { checkedLedger, DAY_SECONDS, UNKNOWN } from '../../test/checked-ledger';
 import { deps, ORG, SHARD, testLedger, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import { recordOutcomes } from '../send/record-outcomes';
+import { recordOutcomes } from '../record/record-outcomes';
 import { lookAfter, startOutcomeChecker, type Visits } from './outcome-checker';
 
 describe('the outcome checker', () => {

@@ -6,7 +6,7 @@ import { joinProviderIds } from '../evidence/provider-refs';
 import { reasonOf } from '../evidence/reason-of';
 import type { StepSource } from '../evidence/steps';
 import type { EventDeps } from '../events';
-import { giveNewTurns, standsAt, type NewTurn } from '../send/new-turns';
+import { giveNewTurns, standsAt, type NewTurn } from '../record/new-turns';
 import { earliestOf, type Answer } from './ask-provider';
 import { judgeFinding, type Judgement, type Owner } from './judge-finding';
 import { ATTEMPT_NEEDS_MS, tryOnceMore } from './try-once-more';

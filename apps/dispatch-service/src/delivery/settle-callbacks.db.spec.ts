@@ -1,7 +1,7 @@
 import { callbackOf } from '../../test/callbacks';
 import { deps, ORG, OTHER_ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import { recordOutcomes } from '../send/record-outcomes';
+import { recordOutcomes } from '../record/record-outcomes';
 import { settleCallbacks } from './settle-callbacks';
 
 describe('settleCallbacks', () => {

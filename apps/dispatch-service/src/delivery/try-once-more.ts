@@ -3,7 +3,7 @@ import { sql, type Tx } from '@herald/postgres';
 import type { LockedMessage } from '../evidence/evidence-store';
 import type { StepSource } from '../evidence/steps';
 import type { EventDeps, StateChange } from '../events';
-import { giveNewTurns, standsAt, type NewTurn } from '../send/new-turns';
+import { giveNewTurns, standsAt, type NewTurn } from '../record/new-turns';
 
 /** No sooner than this does a handset come back or a queue drain (providers.md §1.1). */
 const PASSES_IN_MS = 15 * 60_000;

@@ -6,7 +6,7 @@ import { callbackOf } from '../../test/callbacks';
 import { deps, type StoredRequest } from '../../test/ledger';
 import { openDoors, type Dispatch, type OpenDoors } from '../../test/open-doors';
 import { settleCallbacks } from '../delivery/settle-callbacks';
-import { recordOutcomes } from '../send/record-outcomes';
+import { recordOutcomes } from '../record/record-outcomes';
 
 const UNKNOWN: SendOutcome = { kind: 'unknown', reason: 'RESPONSE_TIMEOUT' };
 const NOT_SENT: SendOutcome = { kind: 'not_sent', retryAfterMs: 0, reason: 'THROTTLED' };

@@ -3,7 +3,7 @@ import { newId } from '@herald/service';
 import { callbackOf } from '../../test/callbacks';
 import { deps, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { settleCallbacks } from '../delivery/settle-callbacks';
-import { recordOutcomes } from '../send/record-outcomes';
+import { recordOutcomes } from '../record/record-outcomes';
 import { checkLedger } from './check-ledger';
 
 /** What is changed behind the product's back, and what the check must say of it. */

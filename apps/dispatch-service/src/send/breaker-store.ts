@@ -1,7 +1,7 @@
 import { execute, sql, type Database, type Tx } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BreakerChange } from './breakers';
-import type { Leases } from './leases';
+import type { Leases } from '../own/leases';
 
 /** A write that failed is tried again after this time, with what changed meanwhile. */
 const RETRY_PAUSE_MS = 1_000;

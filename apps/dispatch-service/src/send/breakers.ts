@@ -1,6 +1,6 @@
 import type { SendOutcome } from '@herald/channels';
 import type { MessageReason } from '@herald/errors';
-import { makeBreaker, type Breaker, type Permission, type Transition, type Verdict } from './queue/breaker';
+import { makeBreaker, type Breaker, type Permission, type Transition, type Verdict } from './breaker';
 
 /** Whom a breaker guards: one sender, or with it all others of its account. */
 export interface Guarded {

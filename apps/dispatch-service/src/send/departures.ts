@@ -1,6 +1,6 @@
 import type { Place, Places } from './places';
-import { Fifo } from './queue/fifo';
-import { makePace } from './queue/pace';
+import { Fifo } from '../fifo';
+import { makePace } from './pace';
 
 /** A message that was claimed. */
 export interface Departing {

@@ -3,7 +3,7 @@ import { eventually } from '@herald/testing';
 import { acceptAll, ProviderThatCounts, instancesOf, usable } from '../../test/instance';
 import { ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import { LANE_BATCHES_MAX } from './lanes';
+import { LANE_BATCHES_MAX } from '../lanes/lanes';
 
 const SLOW = '+14255550199';
 const SLOW_ACCOUNT = '0190a000-0000-7000-8000-0000000000ac';

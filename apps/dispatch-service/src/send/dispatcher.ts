@@ -1,11 +1,11 @@
 import { repeat } from '../repeat';
 import { breakerStore } from './breaker-store';
 import { makeBreakers, type BreakerChange, type Breakers } from './breakers';
-import { expireOverdue } from './expire';
+import { expireOverdue } from '../claim/expire';
 import { laneRunner, type RunnerDeps } from './lane-runner';
-import { makeLanes, type Lane } from './lanes';
-import { giveBack, recover } from './recover';
-import { AHEAD_MS, LANE_BATCHES_PER_SWEEP, openBatches, type OpenBatch } from './sweep';
+import { makeLanes, type Lane } from '../lanes/lanes';
+import { giveBack, recover } from '../record/recover';
+import { AHEAD_MS, LANE_BATCHES_PER_SWEEP, openBatches, type OpenBatch } from '../lanes/sweep';
 
 /** How often the sweeper looks for open batches, for overdue ones, and for slices that nobody completes. */
 const SWEEP_EVERY_MS = 2_000;

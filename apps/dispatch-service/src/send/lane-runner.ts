@@ -2,19 +2,19 @@ import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import type { EventDeps } from '../events';
 import type { Breakers, Guarded } from './breakers';
-import { chooseBatches, settleShare, type Choice } from './choose';
-import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from './claim';
+import { chooseBatches, settleShare, type Choice } from '../lanes/choose';
+import { claim, CLAIM_BATCHES_MAX, type Claim, type ClaimedSlice, type ClaimRequest } from '../claim/claim';
 import { departuresOfSenders, type Departures } from './departures';
-import { LANE_BATCHES_MAX, type Lane, type WaitingBatch } from './lanes';
-import type { Lease } from './lease';
-import type { Leases } from './leases';
+import { LANE_BATCHES_MAX, type Lane, type WaitingBatch } from '../lanes/lanes';
+import type { Lease } from '../own/lease';
+import type { Leases } from '../own/leases';
 import { makePlaces } from './places';
-import { makeReplyShare, type ReplyShare } from './queue/reply-share';
-import type { Recorder } from './recorder';
+import { makeReplyShare, type ReplyShare } from '../lanes/reply-share';
+import type { Recorder } from '../record/recorder';
 import { sendSlice, type SliceContext, type SliceDeps } from './send-slice';
 import type { Sender, Senders } from './senders';
-import { laneBatches } from './sweep';
-import { makeTurns } from './turns';
+import { laneBatches } from '../lanes/sweep';
+import { makeTurns } from '../lanes/turns';
 
 /** A lane that cannot go on looks again after this time, unless something happens before. */
 const LOOK_AGAIN_MS = 5_000;

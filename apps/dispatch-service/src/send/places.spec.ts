@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { makePlaces, type Place } from './places';
-import { REQUESTS_AT_FIRST } from './queue/concurrency';
+import { REQUESTS_AT_FIRST } from './concurrency';
 
 const one = { isReply: false, messages: 1 };
 

@@ -1,5 +1,5 @@
-import { makeConcurrency, type Concurrency } from './queue/concurrency';
-import { Fifo } from './queue/fifo';
+import { makeConcurrency, type Concurrency } from './concurrency';
+import { Fifo } from '../fifo';
 
 /** What the provider made of a request, as far as it says how many requests it takes. */
 export type Answer = 'accepted' | 'throttled' | 'other';

@@ -1,9 +1,9 @@
 import type { OutgoingMessage, SendOutcome } from '@herald/channels';
 import { FakeClock } from '@herald/testing';
-import type { ClaimedMessage, ClaimedSlice } from './claim';
+import type { ClaimedMessage, ClaimedSlice } from '../claim/claim';
 import type { Departing } from './departures';
 import type { Answer } from './places';
-import type { Recorder } from './recorder';
+import type { Recorder } from '../record/recorder';
 import { sendSlice, type SliceDeps } from './send-slice';
 import type { Sender } from './senders';
 

@@ -1,11 +1,11 @@
 import type { ChannelAdapter, SendOutcome } from '@herald/channels';
 import { SpanKind } from '@opentelemetry/api';
 import { addSpanAttributes, isSampled, withSpan } from '@herald/telemetry';
-import { SEND_WINDOW_MS, type ClaimedMessage, type ClaimedSlice } from './claim';
+import { SEND_WINDOW_MS, type ClaimedMessage, type ClaimedSlice } from '../claim/claim';
 import type { Departing } from './departures';
 import type { Answer, Place } from './places';
-import { turnsOf } from './queue/pace';
-import type { Recorder } from './recorder';
+import { turnsOf } from './pace';
+import type { Recorder } from '../record/recorder';
 import type { Sender } from './senders';
 
 /** What sending a slice needs of the world. */

@@ -8,7 +8,7 @@ import type { AccountAccess } from '@herald/channels';
 import { HeraldError } from '@herald/errors';
 import type { PromiseClient } from '@herald/grpc';
 import { agedCache } from '../configurations/aged-cache';
-import type { AccountCaps } from './account-caps';
+import type { AccountCaps } from '../claim/account-caps';
 
 /** All that is needed to send through one channel. */
 export interface Sender {

@@ -1,5 +1,5 @@
 import { ensureMonths, execute, type Database, type Tx } from '@herald/postgres';
-import { removeAccountHours } from '../send/account-caps';
+import { removeAccountHours } from '../claim/account-caps';
 import { removeStaleBreakers } from '../send/breaker-store';
 import { forgetStreams } from '../stream/forget-streams';
 

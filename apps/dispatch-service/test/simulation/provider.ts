@@ -1,5 +1,5 @@
 import type { SendOutcome } from '@herald/channels';
-import type { ClaimedMessage } from '../../src/send/claim';
+import type { ClaimedMessage } from '../../src/claim/claim';
 import type { Chance, Clockwork } from './clockwork';
 import type { Rows } from './rows';
 

@@ -1,7 +1,7 @@
 import type { SendOutcome } from '@herald/channels';
 import { merge, UNKNOWN_RANK, type Evidence, type Standing } from '../../src/evidence/merge';
-import type { ClaimedMessage, ClaimedSlice } from '../../src/send/claim';
-import type { LeasedSlice, SliceKey } from '../../src/send/open-slices';
+import type { ClaimedMessage, ClaimedSlice } from '../../src/claim/claim';
+import type { LeasedSlice, SliceKey } from '../../src/record/open-slices';
 
 export interface BatchRow {
   org: string;

@@ -1,4 +1,4 @@
-import type { Asking } from '../../src/send/queue/fair-queue';
+import type { Asking } from '../../src/lanes/fair-queue';
 
 /** Small, so that few messages show what the real sizes do. */
 export const CLAIM_MESSAGES_MAX = 20;

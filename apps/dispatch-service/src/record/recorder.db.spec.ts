@@ -5,7 +5,7 @@ import type { Database } from '@herald/postgres';
 import { eventually } from '@herald/testing';
 import { deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
-import type { ClaimedSlice } from './claim';
+import type { ClaimedSlice } from '../claim/claim';
 import { recorder, type Recorder } from './recorder';
 
 /** As many as may wait before nothing more is claimed. */

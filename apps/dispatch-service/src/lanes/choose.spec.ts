@@ -1,7 +1,7 @@
 import { chooseBatches, settleShare } from './choose';
-import type { ClaimedSlice } from './claim';
+import type { ClaimedSlice } from '../claim/claim';
 import type { ReadyBatches, WaitingBatch } from './lanes';
-import { makeReplyShare } from './queue/reply-share';
+import { makeReplyShare } from './reply-share';
 
 const batch = (id: string, priority = 0): WaitingBatch => ({
   ...{ org: 'org', id, channelId: 'channel', priority, shard: 3, readyAtMs: 0, traceparent: undefined },

@@ -5,7 +5,7 @@ import { acceptAll, ProviderThatCounts, startInstance } from '../../test/instanc
 import { claimOf, deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { checkLedger } from '../reports/check-ledger';
 import { claim } from './claim';
-import { recordOutcomes } from './record-outcomes';
+import { recordOutcomes } from '../record/record-outcomes';
 
 const ACCEPTED: SendOutcome = { kind: 'accepted', providerId: 'SM1', status: 'queued', rank: 20 };
 const REFUSED: SendOutcome = { kind: 'refused', reason: 'CONTENT_REFUSED', code: '30007' };

@@ -1,9 +1,9 @@
 import { appendOutbox, execute, maybe, sql, type Database, type Tx } from '@herald/postgres';
 import { writeSteps } from '../evidence/steps';
 import { messageChanges, type EventDeps } from '../events';
-import { eachApart } from './each-apart';
-import { holdLease, type Lease } from './lease';
-import type { Leases } from './leases';
+import { eachApart } from '../each-apart';
+import { holdLease, type Lease } from '../own/lease';
+import type { Leases } from '../own/leases';
 
 const BATCHES_PER_ROUND_MAX = 100;
 

@@ -4,7 +4,7 @@ import { checkLedger } from '../reports/check-ledger';
 import { deps, ORG, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { callbackOf } from '../../test/callbacks';
 import { recordFirstWords, recordOutcomes } from './record-outcomes';
-import type { ClaimedSlice } from './claim';
+import type { ClaimedSlice } from '../claim/claim';
 
 const accepted = (providerId: string): SendOutcome => ({ kind: 'accepted', providerId, status: 'queued', rank: 20 });
 const refused: SendOutcome = { kind: 'refused', code: '21610', reason: 'OPTED_OUT_AT_PROVIDER' };

@@ -1,4 +1,4 @@
-import { fairQueue } from './queue/fair-queue';
+import { fairQueue } from './fair-queue';
 import type { Lane } from './lanes';
 
 /** Claims under way at once: each takes a connection of the worker's pool. */

@@ -1,6 +1,6 @@
-import { CLAIM_BATCHES_MAX, type ClaimedSlice } from './claim';
+import { CLAIM_BATCHES_MAX, type ClaimedSlice } from '../claim/claim';
 import type { ReadyBatches, WaitingBatch } from './lanes';
-import type { ReplyShare } from './queue/reply-share';
+import type { ReplyShare } from './reply-share';
 import { CLAIM_MESSAGES_MAX } from './turns';
 
 /** Replies that are claimed while there is no room for anything else. */

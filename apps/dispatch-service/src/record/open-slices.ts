@@ -1,5 +1,5 @@
-import type { ClaimedSlice } from './claim';
-import type { Lease } from './lease';
+import type { ClaimedSlice } from '../claim/claim';
+import type { Lease } from '../own/lease';
 
 /** More slices than all claims under way at once can take: of those in doubt the oldest are forgotten first. */
 const DOUBTED_MAX = 1_000;

@@ -1,7 +1,7 @@
 import { sql, type Database } from '@herald/postgres';
 import { eventually, FakeClock } from '@herald/testing';
 import { claimOf, deps, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
-import { claim } from './claim';
+import { claim } from '../claim/claim';
 import { holdLeases, type Leases, type LeaseSettings } from './leases';
 
 const SHARDS = SHARD + 1;

@@ -4,7 +4,7 @@ import { failpoint } from '@herald/failpoints';
 import type { Database } from '@herald/postgres';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EventDeps } from '../events';
-import type { ClaimedMessage, ClaimedSlice } from './claim';
+import type { ClaimedMessage, ClaimedSlice } from '../claim/claim';
 import { makeOpenSlices, type OpenSlices } from './open-slices';
 import { recordFirstWords, recordOutcomes, type SentOutcome } from './record-outcomes';
 

@@ -2,12 +2,12 @@ import { execute, sql, type Database, type Tx } from '@herald/postgres';
 import { applyEvidence, lock } from '../evidence/evidence-store';
 import { UNKNOWN_RANK } from '../evidence/merge';
 import type { EventDeps } from '../events';
-import { eachApart } from './each-apart';
-import type { Lease } from './lease';
-import type { Leases } from './leases';
+import { eachApart } from '../each-apart';
+import type { Lease } from '../own/lease';
+import type { Leases } from '../own/leases';
 import type { OpenSlices } from './open-slices';
 import { recordOutcomes, type SliceOfOutcomes } from './record-outcomes';
-import { MISSED } from './send-slice';
+import { MISSED } from '../send/send-slice';
 
 /** The longest a request to a provider takes. */
 const REQUEST_TIMEOUT_SECONDS = 15;

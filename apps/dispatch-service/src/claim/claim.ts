@@ -3,7 +3,7 @@ import { BATCH_IS_HELD } from '../control/hold-store';
 import type { EventDeps } from '../events';
 import { payAccount, segmentsOfClaim, turnAtAccount, type AccountCaps } from './account-caps';
 import { expireRest } from './expire';
-import { holdLease, type Lease } from './lease';
+import { holdLease, type Lease } from '../own/lease';
 import { busySequences } from './sequence';
 
 /** A slice holds at most so many messages: what a death leaves unknown of a batch is this and no more. */

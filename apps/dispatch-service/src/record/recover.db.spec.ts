@@ -4,7 +4,7 @@ import { callbackOf } from '../../test/callbacks';
 import { deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { settleCallbacks } from '../delivery/settle-callbacks';
 import { checkLedger } from '../reports/check-ledger';
-import type { ClaimedSlice } from './claim';
+import type { ClaimedSlice } from '../claim/claim';
 import { makeOpenSlices } from './open-slices';
 import { recordOutcomes } from './record-outcomes';
 import { giveBack, recover } from './recover';

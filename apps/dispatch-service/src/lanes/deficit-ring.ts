@@ -1,4 +1,4 @@
-import { Fifo } from './fifo';
+import { Fifo } from '../fifo';
 
 interface Entry<Member> {
   key: string;

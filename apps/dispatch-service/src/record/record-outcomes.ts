@@ -5,7 +5,7 @@ import { writeFirstWords } from '../evidence/first-words';
 import { UNKNOWN_RANK } from '../evidence/merge';
 import { joinProviderIds } from '../evidence/provider-refs';
 import type { EventDeps } from '../events';
-import type { ClaimedMessage, ClaimedSlice } from './claim';
+import type { ClaimedMessage, ClaimedSlice } from '../claim/claim';
 import { giveNewTurns, standsAt, type NewTurn } from './new-turns';
 
 /** What recording needs to know of a slice. */
