@@ -22,8 +22,15 @@ export interface Replica {
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 2_000;
 const APPS = join(__dirname, '../../../../apps');
-/** What 100 connections of a PostgreSQL as it comes allow for two processes of each service and somebody who looks. */
-const POOLS = { HERALD_POOL_MAX: '8', HERALD_WORKER_POOL_MAX: '6' };
+/**
+ * What 100 connections of a PostgreSQL as it comes allow for two processes of each service and somebody who looks: 76. Most
+ * are dispatch's, whose claims, flushes, callbacks and sweeps go side by side. The environment has the last word.
+ */
+const POOLS: Readonly<Partial<Record<ServiceName, Record<string, string>>>> = {
+  template: { HERALD_POOL_MAX: '4', HERALD_WORKER_POOL_MAX: '2' },
+  configuration: { HERALD_POOL_MAX: '6', HERALD_WORKER_POOL_MAX: '2' },
+  dispatch: { HERALD_POOL_MAX: '14', HERALD_WORKER_POOL_MAX: '10' },
+};
 
 /** Decides which processes there are, and takes free ports for them. */
 export async function planReplicas(counts: ReplicaCounts): Promise<Replica[]> {
@@ -59,8 +66,8 @@ export function startReplica(replica: Replica, { home, certificates, env, onStar
     name,
     program: join(APPS, service === 'gateway' ? 'webhook-gateway' : `${service}-service`, 'src/main.ts'),
     env: {
+      ...POOLS[service],
       ...env,
-      ...POOLS,
       ...tlsVariables(certificates.ofService(service)),
       HERALD_SERVICE_KEY_FILE: serviceKeyFileOf(home, service),
       [service === 'gateway' ? 'HERALD_HTTP_ADDRESS' : 'HERALD_GRPC_ADDRESS']: `${HOST}:${port}`,

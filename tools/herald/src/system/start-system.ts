@@ -40,11 +40,11 @@ export interface SystemSettings {
 /** An environment that names a database for every service. */
 type Databases = Environment & { HERALD_DATABASE_URL: string };
 
-/** The connections of one process: 46 of the 60 it may have at most. */
+/** The connections of one process: 48 of the 60 it may have at most. Dispatch's are as many as a process of its own has. */
 const POOLS = {
   template: { poolMax: 8, workerPoolMax: 2 },
   configuration: { poolMax: 8, workerPoolMax: 2 },
-  dispatch: { poolMax: 14, workerPoolMax: 8 },
+  dispatch: { poolMax: 14, workerPoolMax: 10 },
 };
 const HOST = '127.0.0.1';
 
