@@ -79,8 +79,6 @@ export const PROCESS_HURTS: readonly Hurt[] = [
     await target.killPostgres();
     await pause(dice.between(...DATABASE_AWAY_MS));
     await target.startPostgres();
-    // A claim whose commit was cut off stands, and nobody has it in hand.
-    await target.noteOpen();
   }),
   atProvider('provider-blackholed', 'the provider answers nothing', ['blackhole:0.5'], { mayGoUnanswered: true }),
   atProvider(
