@@ -189,7 +189,11 @@ async function slowProvider(bench: Bench): Promise<RunResult> {
 async function acceptAlone(bench: Bench): Promise<RunResult> {
   const { system, ledger, sizes } = bench;
   // Requests of one organisation follow one another, for its audit log and its quota; a caller's are an organisation's.
-  const organisations = await makeOrganisations(system, CALLERS, { ...oneOrganisation(bench), accounts: 1, senders: 1 });
+  const organisations = await makeOrganisations(system, CALLERS, {
+    ...oneOrganisation(bench),
+    accounts: 1,
+    senders: 1,
+  });
   const readyTime = new Date(Date.now() + A_DAY_MS);
   const { accepted, seconds, latenciesMs, usage } = await measured(bench, 'accept', async () => {
     const startedAtMs = performance.now();
