@@ -159,7 +159,7 @@ async function startSending(
       ...{ ...deps, leases, channel, accountRequestsMax, onError },
       recorder: recorder({ ...deps, onError, onFlushed }),
       onClaimed: (messages) => counter('herald.slice.claimed').add(messages, {}),
-      onOutcome: (kind) => counter('herald.send.outcome').add(1, { kind }),
+      onOutcomes: (kind, messages) => counter('herald.send.outcome').add(messages, { kind }),
       onUnknown: (messages) => counter('herald.recovery.unknown').add(messages, {}),
       onBreaker: ({ channelId, transition }) =>
         counter('herald.breaker.changed').add(1, { scope: channelId === null ? 'account' : 'sender', to: transition }),

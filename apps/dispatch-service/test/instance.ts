@@ -104,7 +104,7 @@ export async function startInstance(ledger: TestLedger, choice: InstanceChoice =
     ...{ ...deps, database, leases, monotonicMs, onError, channel: provider, recorder: recorded },
     senders: { find: async () => usable(), drop: () => {}, ...choice.senders },
     accountRequestsMax: choice.accountRequestsMax ?? 100,
-    ...{ onClaimed: () => {}, onOutcome: () => {}, onUnknown: () => {}, onBreaker: () => {} },
+    ...{ onClaimed: () => {}, onOutcomes: () => {}, onUnknown: () => {}, onBreaker: () => {} },
   });
   let stopped: Promise<void> | undefined;
   const stop = async () => {

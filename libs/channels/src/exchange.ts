@@ -94,7 +94,7 @@ class Call implements Dispatcher.DispatchHandler {
   readonly result: Promise<Exchange>;
   readonly #limits: Limits;
   readonly #timer: NodeJS.Timeout;
-  #resolve: (exchange: Exchange) => void = () => undefined;
+  #resolve: ((exchange: Exchange) => void) | undefined;
   #isSettled = false;
   /** There from the moment that bytes may have left. */
   #controller: Dispatcher.DispatchController | undefined;
@@ -163,7 +163,7 @@ class Call implements Dispatcher.DispatchHandler {
     this.#chunks = [];
     clearTimeout(this.#timer);
     this.#limits.signal?.removeEventListener('abort', this);
-    this.#resolve(exchange);
+    this.#resolve?.(exchange);
   }
 }
 

@@ -1,6 +1,6 @@
 export { openDatabase } from './database';
 export type { Database } from './database';
-export { execute, giveTime, maybe, preparedStatements, single, sql } from './sql';
+export { bareArray, execute, giveTime, maybe, preparedStatements, single, sql } from './sql';
 export type { Tx } from './sql';
 export { insideTransaction } from './transaction-scope';
 export { provision } from './provision';

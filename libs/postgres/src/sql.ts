@@ -68,6 +68,18 @@ async function ask(tx: Tx, statement: QueryConfig): Promise<QueryResult> {
   return (await clientOf(runner)).query(patient);
 }
 
+/**
+ * An array parameter of ids, numbers, words of our own and nulls, which need no quotes. pg quotes each element of an array
+ * alone, and that was a tenth of the time of a flush of outcomes. Throws where a value would need them.
+ */
+export function bareArray(values: readonly (string | number | null)[]): string {
+  const text = `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+  assert(BARE_ARRAY.test(text), 'a value of a bare array has a character that needs quotes');
+  return text;
+}
+
+const BARE_ARRAY = /^\{[\w,-]*\}$/;
+
 /** The one row of a result; anything else is a mistake in the statement. */
 export function single<Row>(rows: readonly Row[]): Row {
   const [row] = rows;

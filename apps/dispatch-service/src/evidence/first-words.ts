@@ -1,4 +1,4 @@
-import { appendOutbox, sql, type Tx } from '@herald/postgres';
+import { appendOutbox, bareArray, sql, type Tx } from '@herald/postgres';
 import { messageChanges, type EventDeps } from '../events';
 import type { MessageEvidence } from './evidence-store';
 import { stateOf } from './merge';
@@ -23,16 +23,16 @@ export async function writeFirstWords(
   if (!first || !last) return new Set();
   const states = words.map(({ rank }) => stateOf({ rank, best: 0, isExpired: false }));
   const written = await writeWords(tx, [
-    words.map(({ org }) => org),
-    words.map(({ messageId }) => messageId),
-    words.map(({ attempt }) => attempt),
-    words.map(({ rank }) => rank),
+    bareArray(words.map(({ org }) => org)),
+    bareArray(words.map(({ messageId }) => messageId)),
+    bareArray(words.map(({ attempt }) => attempt)),
+    bareArray(words.map(({ rank }) => rank)),
     words.map(({ reason }) => reason),
     words.map(({ providerCode }) => providerCode),
     words.map(({ providerId }) => providerId),
-    words.map(({ source }) => source),
-    words.map(() => deps.newId()),
-    states,
+    bareArray(words.map(({ source }) => source)),
+    bareArray(words.map(() => deps.newId())),
+    bareArray(states),
     first.messageId,
     last.messageId,
   ]);

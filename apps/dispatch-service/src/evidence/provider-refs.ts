@@ -1,4 +1,4 @@
-import { sql, type Tx } from '@herald/postgres';
+import { bareArray, sql, type Tx } from '@herald/postgres';
 import type { MessageEvidence } from './evidence-store';
 import { reasonOf } from './reason-of';
 
@@ -28,11 +28,11 @@ export async function joinProviderIds(tx: Tx, ids: readonly ProviderId[]): Promi
   if (ids.length === 0) return [];
   const sorted = distinct(ids);
   const rows = await putIds(tx, [
-    sorted.map(({ org }) => org),
-    sorted.map(({ channelAccountId }) => channelAccountId),
+    bareArray(sorted.map(({ org }) => org)),
+    bareArray(sorted.map(({ channelAccountId }) => channelAccountId)),
     sorted.map(({ providerId }) => providerId),
-    sorted.map(({ messageId }) => messageId),
-    sorted.map(({ attempt }) => attempt),
+    bareArray(sorted.map(({ messageId }) => messageId)),
+    bareArray(sorted.map(({ attempt }) => attempt)),
   ]);
   return rows.map(asEvidence);
 }

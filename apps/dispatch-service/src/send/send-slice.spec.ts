@@ -64,7 +64,7 @@ const setUp = (send: Send = async () => accepted) => {
       },
     },
     ...{ recorder, monotonicMs: () => clock.monotonicMs() },
-    onOutcome: () => {},
+    onOutcomes: () => {},
     credentialsRefused: (org) => void refused.push(org),
   };
   const sliceOf = (messages: number, expiresInMs: number): ClaimedSlice => ({

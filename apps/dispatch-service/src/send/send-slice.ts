@@ -13,8 +13,8 @@ export interface SliceDeps {
   channel: Pick<ChannelAdapter, 'send'>;
   recorder: Pick<Recorder, 'begin' | 'record' | 'abandon'>;
   monotonicMs(): number;
-  /** Told of each outcome, for the count. */
-  onOutcome(kind: SendOutcome['kind']): void;
+  /** Told how many messages of a slice had an outcome of this kind, for the count. */
+  onOutcomes(kind: SendOutcome['kind'], messages: number): void;
   /** Called when the provider refused the credentials. */
   credentialsRefused(org: string): void;
 }
@@ -58,12 +58,13 @@ export async function sendSlice(deps: SliceDeps, slice: ClaimedSlice, context: S
   const expiresAtMs = context.claimBeganAtMs + slice.expiresInMs;
   const latestMs = Math.min(context.claimBeganAtMs + SEND_WINDOW_MS, expiresAtMs);
   const mayLeave = () => deps.monotonicMs() < latestMs && context.mayStillSend();
-  const sending = { slice, context, expiresAtMs, mayLeave };
+  const sending: Sending = { slice, context, expiresAtMs, mayLeave, outcomes: new Map() };
   deps.recorder.begin(slice);
   await withSpan('dispatch send', { kind: SpanKind.CONSUMER, attributes, ...parent }, async () => {
     const results = await Promise.allSettled(
       slice.messages.map((message, index) => sendInTurn(deps, sending, message, turns[index] ?? 0)),
     );
+    for (const [kind, messages] of sending.outcomes) deps.onOutcomes(kind, messages);
     // A send answers with an outcome, whatever happens; if one threw, its message stays in the slice's row and recovery
     // finds it there, as it would after a crash.
     const failed = results.find((result) => result.status === 'rejected');
@@ -79,6 +80,8 @@ interface Sending {
   context: SliceContext;
   expiresAtMs: number;
   mayLeave(): boolean;
+  /** How many messages had an outcome of each kind: a count for each message alone would show in profiles. */
+  outcomes: Map<SendOutcome['kind'], number>;
 }
 
 async function sendInTurn(deps: SliceDeps, sending: Sending, message: ClaimedMessage, turnMs: number): Promise<void> {
@@ -92,7 +95,7 @@ async function sendInTurn(deps: SliceDeps, sending: Sending, message: ClaimedMes
     answer = answerOf(outcome);
     context.ended(outcome);
     deps.recorder.record(slice, message, outcome);
-    deps.onOutcome(outcome.kind);
+    sending.outcomes.set(outcome.kind, (sending.outcomes.get(outcome.kind) ?? 0) + 1);
   } finally {
     place.leave(answer);
   }
