@@ -21,6 +21,7 @@ export async function checkLedger(
   return database.snapshot(org, async (tx) => {
     await giveTime(tx, statementMs);
     const scope = requestId ?? null;
+    if (scope === null) await joinWhole(tx);
     const { snapshotTime } = single(await sql<{ snapshotTime: Date }>(tx, 'select now() as "snapshotTime"'));
     const { requests, contacts, refusedByReason } = await readAskedFor(tx, org, scope);
     if (requestId !== undefined && requests === 0) throw notFound('REQUEST_NOT_FOUND', 'outboundRequest', requestId);
@@ -40,6 +41,14 @@ export async function checkLedger(
     const conserved = discrepancies.length === 0 && statesOf(counts) === contacts;
     return { conserved, counts, discrepancies, openSlicePositions, snapshotTime, requests };
   });
+}
+
+/**
+ * Has whole tables joined as wholes. With statistics from before a burst each message's batch was looked up alone, in every
+ * statement: 15 s of 200,000 messages, and 1 s so. What is to be looked up row by row says so by a lateral join.
+ */
+async function joinWhole(tx: Tx): Promise<void> {
+  await sql(tx, `select set_config('enable_nestloop', 'off', true)`);
 }
 
 /**

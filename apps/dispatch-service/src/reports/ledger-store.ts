@@ -179,7 +179,11 @@ const CONTRADICTIONS: readonly { description: string; statement: string }[] = [
      found as materialized (
        select m.id::text as subject
          from guess
-         join message m on m.org_id = guess.org_id and m.id = guess.message_id
+        cross join lateral (
+                select id, org_id, batch_id, outbound_request_id
+                  from message
+                 where message.org_id = guess.org_id and message.id = guess.message_id
+                 limit 1) m
          join batch b on b.org_id = m.org_id and b.id = m.batch_id
         where ($2::uuid is null or m.outbound_request_id = $2) and b.delivery_guarantee = 'AT_MOST_ONCE'
           and exists (
