@@ -44,7 +44,8 @@ function readPhone(text: string): PhoneAddress {
     return { kind: 'invalid', why: /^\d+$/.test(digits) ? 'not-international' : 'not-a-number' };
   }
   const parsed = parsePhoneNumberFromString(digits);
-  if (!parsed?.isValid()) return { kind: 'invalid', why: 'not-assigned' };
-  const isTollFree = parsed.getType() === 'TOLL_FREE';
-  return { kind: 'phone', e164: parsed.number, country: parsed.country, isTollFree };
+  // Validity is asked by way of the type, which is wanted anyway: asking for both takes half as long again.
+  const type = parsed?.getType();
+  if (!parsed || (type === undefined && !parsed.isValid())) return { kind: 'invalid', why: 'not-assigned' };
+  return { kind: 'phone', e164: parsed.number, country: parsed.country, isTollFree: type === 'TOLL_FREE' };
 }

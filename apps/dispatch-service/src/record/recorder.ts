@@ -41,13 +41,13 @@ export interface RecorderDeps extends EventDeps {
 
 /**
  * Collects outcomes of all slices and writes them in bulk, in two queues side by side: every 50 ms, or when 200 wait. Of a
- * queue one flush at a time; one that
- * fails because the database is away is tried again with the same outcomes, because they are the only trace of what the
- * provider answered. One that the database refuses is tried in smaller and smaller parts, until the outcome that cannot
- * be written stands alone and is left to recovery: it must not keep all others from the ledger. A slice's row is deleted
- * in the flush that writes its last outcome.
+ * queue one flush goes at a time. One that fails because the database is away is tried again with the same outcomes,
+ * because they are the only trace of what the provider answered. One that the database refuses is tried in smaller and
+ * smaller parts, until the outcome that cannot be written stands alone and is left to recovery: it must not keep all others
+ * from the ledger. A slice's row is deleted in the flush that writes its last outcome.
  *
- * Crash before a flush: the slice's row stands, and its messages become unknown. After: nothing is left to do.
+ * Most of a flush are first words, which one transaction writes; what has to be merged follows in a second. Crash before
+ * either: the slice's row stands, and its messages become unknown. After the last: nothing is left to do.
  */
 export function recorder(deps: RecorderDeps): Recorder {
   const slices = makeOpenSlices();
