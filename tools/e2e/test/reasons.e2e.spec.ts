@@ -211,6 +211,8 @@ const PROVED_ELSEWHERE: Partial<Record<Reason, string>> = {
   REQUEST_MALFORMED: 'libs/grpc/test/calls.contract.spec.ts',
   SERVER_STOPPING: 'libs/grpc/test/calls.contract.spec.ts',
   SERVICE_UNAVAILABLE: 'libs/grpc/test/calls.contract.spec.ts',
+  STREAM_EXPIRED: 'libs/grpc/test/streams.contract.spec.ts',
+  STREAM_IDLE: 'libs/grpc/test/streams.contract.spec.ts',
   UNRECOGNISED_REASON: 'libs/grpc/test/calls.contract.spec.ts',
   CHANNEL_TYPE_UNSUPPORTED: 'apps/dispatch-service/src/configurations/configuration-cache.spec.ts',
   CREDENTIALS_NOT_FOUND: 'apps/configuration-service/src/sealing/credential-store.db.spec.ts',

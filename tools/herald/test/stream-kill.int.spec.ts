@@ -44,7 +44,7 @@ describe('a stream to a Herald that is killed', () => {
   it('P1 P2 P3: goes on when it is back, and nobody gets a second message', async () => {
     const simulatorUrl = herald.file.simulator?.url ?? '';
     const { outboundConfigurationId } = await makeSampleOrganisation(connection, { org: USER.org, simulatorUrl });
-    const contacts = sampleContacts(1_050).map(({ contact }) => contact);
+    const contacts = sampleContacts(550).map(({ contact }) => contact);
     // Each call takes the connection of its moment.
     const dispatch: Dispatching['dispatch'] = {
       sendOutboundMessages: (request) => connection.dispatch.sendOutboundMessages(request),
@@ -60,18 +60,18 @@ describe('a stream to a Herald that is killed', () => {
     const sent = await sendContacts(
       { dispatch },
       { listId: randomUUID(), outboundConfigurationId, contacts },
-      { onSent: ({ offset }) => (offset === 300 ? (killing ??= killOnce()) : undefined) },
+      { onSent: ({ offset }) => (offset === 200 ? (killing ??= killOnce()) : undefined) },
     );
     await killing;
     expect(sent.map(({ offset, results }) => [offset, results.length])).toEqual(
-      Array.from({ length: 11 }, (_, part) => [100 * part, part === 10 ? 50 : 100]),
+      Array.from({ length: 6 }, (_, part) => [100 * part, part === 5 ? 50 : 100]),
     );
     await eventually(async () => {
       const ledger = await connection.dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' });
       expect(ledger).toMatchObject({
-        requests: 11,
+        requests: 6,
         conserved: true,
-        counts: { contacts: 1_050, queued: 0, sending: 0 },
+        counts: { contacts: 550, queued: 0, sending: 0 },
       });
     }, 60_000);
     const { byMessage } = await simulatorControl(herald.file.simulator?.control ?? '').receipts();

@@ -106,31 +106,31 @@ export function requestStories(herald: () => RunningHerald): void {
     it('P2 P3: a stream that broke is taken up where it stood, and every contact gets its message once', async () => {
       const { all, made } = await sender('streams');
       const listId = randomUUID();
-      const contacts = Array.from({ length: 1_050 }, (_, index) =>
+      const contacts = Array.from({ length: 450 }, (_, index) =>
         contactOf({ toContactId: `+1425555${String(index).padStart(4, '0')}` }),
       );
       const list = { listId, outboundConfigurationId: made.outboundConfigurationId, contacts };
-      expect(await breakAfter(4, all, list)).toBe(4);
+      expect(await breakAfter(2, all, list)).toBe(2);
       const taken: number[] = [];
       const sent = await sendContacts(all, list, { onSent: ({ offset }) => taken.push(offset) });
-      // The fifth request may have been accepted while the connection broke.
-      expect([4, 5]).toContain(11 - taken.length);
+      // The third request may have been accepted while the connection broke.
+      expect([2, 3]).toContain(5 - taken.length);
       expect(sent.map(({ offset, results }) => [offset, results.length])).toEqual(
-        Array.from({ length: 11 }, (_, part) => [100 * part, part === 10 ? 50 : 100]),
+        Array.from({ length: 5 }, (_, part) => [100 * part, part === 4 ? 50 : 100]),
       );
       const watched = await Promise.all(
         sent.map(({ id }) => lastOf(all.dispatch.watchRequest({ outboundRequestId: id }))),
       );
       const delivered = watched.map((answer) => answer?.outboundRequest?.counts?.delivered ?? 0);
-      expect(delivered).toEqual(Array.from({ length: 11 }, (_, part) => (part === 10 ? 50 : 100)));
+      expect(delivered).toEqual(Array.from({ length: 5 }, (_, part) => (part === 4 ? 50 : 100)));
       const byMessage = await receiptsByMessage(herald());
       const messageIds = sent.flatMap(({ results }) => results.map(messageIdOf));
-      expect(new Set(messageIds).size).toBe(1_050);
+      expect(new Set(messageIds).size).toBe(450);
       expect(messageIds.filter((id) => byMessage[id] !== 1)).toEqual([]);
       expect(await all.dispatch.checkLedger({ outboundRequestId: '', flowRunId: '' })).toMatchObject({
-        ...{ requests: 11, conserved: true },
+        ...{ requests: 5, conserved: true },
       });
-      expect(await all.dispatch.getQuota({})).toMatchObject({ used: 11 });
+      expect(await all.dispatch.getQuota({})).toMatchObject({ used: 5 });
     }, 60_000);
 
     it('P11: of many at once exactly so many are accepted as the hour allows, and the others hear when to come', async () => {
