@@ -102,8 +102,9 @@ describe('plans of the hot statements', () => {
   async function explainAll(): Promise<Map<string, Executed>> {
     const explained = new Map<string, Executed>();
     for (const statement of statements()) {
-      for (const kind of ['generic', 'custom'] as const)
-        explained.set(`${statement.name}, ${kind}`, await planOf(ledger, statement, kind));
+      // A worker's statements are never planned by their values: libs/postgres.
+      const kinds = statement.as === 'worker' ? (['generic'] as const) : (['generic', 'custom'] as const);
+      for (const kind of kinds) explained.set(`${statement.name}, ${kind}`, await planOf(ledger, statement, kind));
     }
     return explained;
   }
