@@ -15,8 +15,6 @@ const FLUSH_OUTCOMES_MAX = 1_000;
 const FLUSH_EVERY_MS = 50;
 /** With so many outcomes waiting no more is claimed: a database that is away must not fill the memory. */
 const WAITING_MAX = 4_000;
-/** Flushes under way at once: one goes round while the other is written. */
-const QUEUES = 2;
 const RETRY_PAUSE_MS = 200;
 const RETRY_PAUSE_MS_MAX = 5_000;
 /** So often is one outcome alone refused by a database that answers, before it is given up; 3 s with the pauses. */
@@ -51,22 +49,22 @@ export interface RecorderDeps extends EventDeps {
  */
 export function recorder(deps: RecorderDeps): Recorder {
   const slices = makeOpenSlices();
-  const queues = Array.from({ length: QUEUES }, () => outcomeQueue(deps, slices));
-  const waiting = () => queues.reduce((sum, queue) => sum + queue.waiting(), 0);
+  // Two flushes go side by side: one goes round while the other is written.
+  const [even, odd] = [outcomeQueue(deps, slices), outcomeQueue(deps, slices)];
   return {
     ...slices,
-    record: (slice, message, outcome) => queues[queueOf(slice)]?.add({ slice, message, outcome }),
-    hasRoom: () => waiting() < WAITING_MAX,
+    record: (slice, message, outcome) => (isEven(slice) ? even : odd).add({ slice, message, outcome }),
+    hasRoom: () => even.waiting() + odd.waiting() < WAITING_MAX,
     stop: async (withinMs) => {
-      const stops = await Promise.allSettled(queues.map((queue) => queue.stop(withinMs)));
+      const stops = await Promise.allSettled([even.stop(withinMs), odd.stop(withinMs)]);
       for (const stop of stops) if (stop.status === 'rejected') throw stop.reason;
     },
   };
 }
 
 /** A slice's outcomes go through one queue: its row is deleted with the last of them, which has to be written last. */
-function queueOf({ batchId }: ClaimedSlice): number {
-  return Number.parseInt(batchId.slice(-2), 16) % QUEUES;
+function isEven({ batchId }: ClaimedSlice): boolean {
+  return Number.parseInt(batchId.slice(-1), 16) % 2 === 0;
 }
 
 interface OutcomeQueue {
