@@ -1,8 +1,8 @@
 import { newId } from '@herald/service';
 import { ORG, testLedger, type TestLedger } from '../../test/ledger';
-import { forgetStreams } from './forget-streams';
+import { keepHouse } from '../upkeep/housekeeping';
 
-describe('forgetStreams', () => {
+describe('keeping house of streams', () => {
   let ledger: TestLedger;
 
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe('forgetStreams', () => {
   it('removes the addresses of a stream that was closed, however many, and keeps those of one that may go on', async () => {
     const closed = await stream(12_000, { closed: 'now()' });
     const open = await stream(3);
-    await forgetStreams(ledger.database);
+    await keepHouse(ledger.database);
     expect(await left()).toEqual([
       { id: closed, addresses: 0 },
       { id: open, addresses: 3 },
@@ -44,7 +44,7 @@ describe('forgetStreams', () => {
 
   it('leaves no address behind where several replicas keep house at once', async () => {
     for (let streams = 0; streams < 3; streams += 1) await stream(9_000, { closed: 'now()' });
-    await Promise.all([1, 2, 3].map(() => forgetStreams(ledger.database)));
+    await Promise.all([1, 2, 3].map(() => keepHouse(ledger.database)));
     // Whoever came second may have left all of it to the first, who goes on.
     expect((await left()).filter(({ addresses }) => addresses > 0)).toEqual([]);
   });
@@ -54,13 +54,13 @@ describe('forgetStreams', () => {
     await stream(2, { created: days(31) });
     await stream(2, { created: days(31), closed: days(31) });
     const kept = await stream(2, { created: days(29), closed: days(29) });
-    await forgetStreams(ledger.database);
+    await keepHouse(ledger.database);
     expect(await left()).toEqual([{ id: kept, addresses: 0 }]);
   });
 
   it('comes to an end over more streams than it takes at once', async () => {
     for (let streams = 0; streams < 150; streams += 1) await stream(1, { closed: 'now()' });
-    await forgetStreams(ledger.database);
+    await keepHouse(ledger.database);
     expect((await left()).filter(({ addresses }) => addresses > 0)).toEqual([]);
   });
 });

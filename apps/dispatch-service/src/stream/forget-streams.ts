@@ -12,13 +12,10 @@ interface OverStream {
   id: string;
 }
 
-/** Removes the addresses of streams that are over, and streams that nobody can take up any more. */
-export async function forgetStreams(database: Database): Promise<void> {
+/** Removes the addresses of streams that are over. */
+export async function forgetAddresses(database: Database): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    if (!(await database.worker(forgetSome))) break;
-  }
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    if ((await database.worker(removeStreams)) < ROWS_MAX) return;
+    if (!(await database.worker(forgetSome))) return;
   }
 }
 
@@ -63,13 +60,14 @@ async function forgetSome(tx: Tx): Promise<boolean> {
   return over.length >= STREAMS_MAX;
 }
 
-function removeStreams(tx: Tx): Promise<number> {
+/** Removes streams that nobody can take up any more and whose addresses are forgotten, so many at most; returns how many. */
+export function removeStreams(tx: Tx, max: number): Promise<number> {
   return execute(
     tx,
     `delete from outbound_stream
       where (org_id, id) in (
             select org_id, id from outbound_stream
              where created_at < (select clock_timestamp()) - interval '30 days' and not has_addresses limit $1)`,
-    [ROWS_MAX],
+    [max],
   );
 }

@@ -1,7 +1,7 @@
 import { ensureMonths, execute, type Database, type Tx } from '@herald/postgres';
 import { removeAccountHours } from '../claim/account-caps';
 import { removeStaleBreakers } from '../send/breaker-store';
-import { forgetStreams } from '../stream/forget-streams';
+import { forgetAddresses, removeStreams } from '../stream/forget-streams';
 
 /** A statement removes so many rows at most, so that it holds its locks briefly. */
 const ROWS_PER_ROUND_MAX = 5_000;
@@ -15,7 +15,8 @@ export async function keepHouse(database: Database): Promise<void> {
   await removeAll(database, removeRequestIds);
   await removeAll(database, (tx) => removeAccountHours(tx, ROWS_PER_ROUND_MAX));
   await database.worker(removeStaleBreakers);
-  await forgetStreams(database);
+  await forgetAddresses(database);
+  await removeAll(database, (tx) => removeStreams(tx, ROWS_PER_ROUND_MAX));
 }
 
 async function removeAll(database: Database, remove: (tx: Tx) => Promise<number>): Promise<void> {
