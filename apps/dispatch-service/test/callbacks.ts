@@ -19,6 +19,7 @@ export function callbackOf(
     providerStatus: status,
     providerErrorCode: '',
     receiveTime: new Date(),
+    traceparent: '',
     ...changes,
   };
 }

@@ -25,7 +25,6 @@ function givenDeps(changes: Partial<ReceiveDeps> = {}): ReceiveDeps & { errors: 
     accounts: { find: () => Promise.resolve(account) },
     throttle: { admits: () => true },
     publicUrl: 'https://hooks.herald.example',
-    newId: () => 'id',
     now: () => new Date(0),
     onError: (error) => errors.push(error),
     callbacks: { publish: () => Promise.resolve() },

@@ -1,5 +1,4 @@
 import { isSignedByTwilio, parseStatus, type StatusReport } from '@herald/channels';
-import { ProviderCallback } from '@herald/contracts/event';
 import { Provider } from '@herald/contracts/type';
 import { failpoint } from '@herald/failpoints';
 import { currentTraceparent } from '@herald/telemetry';
@@ -33,7 +32,6 @@ export interface ReceiveDeps {
   callbacks: CallbackPublisher;
   throttle: Throttle;
   publicUrl: string;
-  newId(): string;
   now(): Date;
   onError(error: unknown): void;
 }
@@ -104,9 +102,8 @@ function ourIds(url: string): { messageId: string; attempt: number } {
 
 type ReadStatus = StatusReport & { messageId: string; attempt: number };
 
-async function publish(deps: ReceiveDeps, account: WebhookAccount, status: ReadStatus): Promise<void> {
-  const receivedAt = deps.now();
-  const payload = ProviderCallback.encode({
+function publish(deps: ReceiveDeps, account: WebhookAccount, status: ReadStatus): Promise<void> {
+  return deps.callbacks.publish({
     orgId: account.org,
     channelAccountId: account.channelAccountId,
     provider: Provider.TWILIO,
@@ -115,18 +112,8 @@ async function publish(deps: ReceiveDeps, account: WebhookAccount, status: ReadS
     providerMessageId: status.providerId,
     providerStatus: status.status,
     providerErrorCode: status.errorCode,
-    receiveTime: receivedAt,
-  }).finish();
-  const traceparent = currentTraceparent();
-  await deps.callbacks.publish({
-    topic: 'herald.callback.v1',
-    key: `${account.channelAccountId}/${status.messageId === '' ? status.providerId : status.messageId}`,
-    id: deps.newId(),
-    type: 'herald.event.v1.ProviderCallback',
-    time: receivedAt,
-    source: 'webhook-gateway',
-    payload,
-    ...(traceparent === undefined ? {} : { traceparent }),
+    receiveTime: deps.now(),
+    traceparent: currentTraceparent() ?? '',
   });
 }
 

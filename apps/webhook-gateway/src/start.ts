@@ -57,11 +57,11 @@ export async function start(
       config.internalAddress,
     ),
   );
+  const now = () => clock.now();
   const server = publicServer({
-    ...{ accounts: accountDirectory({ configurations, monotonicMs }), newId, throttle: throttle(monotonicMs) },
-    callbacks: callbackPublisher(bus),
+    ...{ accounts: accountDirectory({ configurations, monotonicMs }), throttle: throttle(monotonicMs), now },
+    callbacks: callbackPublisher({ bus, newId, now }),
     publicUrl: config.publicUrl.replace(/\/+$/, ''),
-    now: () => clock.now(),
     onError: troubleLog(logger('webhook-gateway'), monotonicMs),
   });
   const { port } = await parts.add(() => listening(server, config.httpAddress));

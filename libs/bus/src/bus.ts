@@ -6,11 +6,6 @@ export interface BusRecord {
   key: string;
   /** Given, it wins over the key's own partition. */
   partition?: number;
-  /**
-   * Given, it chooses the partition in the key's place, for records whose order matters to nobody: those of one publish
-   * that share it travel and are handled together, whatever their keys.
-   */
-  partitionKey?: string;
   /** The event's id. It is the same at every delivery, so that a handler can tell a repetition. */
   id: string;
   /** The name of the payload's message, e.g. `herald.event.v1.BatchReady`. */

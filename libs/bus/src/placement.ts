@@ -11,13 +11,13 @@ export function assertMayPublish(forbidden: (() => boolean) | undefined): void {
 }
 
 /**
- * A record with its partition: the one its publisher gave, else that of its partition key or its key. Throws where there
- * is no such topic or partition.
+ * A record with its partition: the one its publisher gave, else that of its key. Throws where there is no such topic or
+ * partition.
  */
 export function placed(record: BusRecord, partitionsOf: (topic: string) => number): DeliveredRecord {
   assert(isTopic(record.topic), `There is no topic ${record.topic}.`);
   const count = partitionsOf(record.topic);
-  const partition = record.partition ?? partitionOf(record.partitionKey ?? record.key, count);
+  const partition = record.partition ?? partitionOf(record.key, count);
   const isThere = Number.isInteger(partition) && partition >= 0 && partition < count;
   assert(isThere, `${record.topic} has ${count} partitions, and ${partition} is none of them.`);
   return { ...record, partition };

@@ -40,9 +40,9 @@ export const TOPICS = {
     to: 'conversation (timeline), callers',
   },
   'herald.callback.v1': {
-    key: 'account path + message or provider id',
+    key: 'event id',
     partition: 'of the key',
-    what: 'a verified status callback',
+    what: 'verified status callbacks, up to 500 a record; they merge to the same end in any order',
     from: 'gateway',
     to: 'dispatch',
   },

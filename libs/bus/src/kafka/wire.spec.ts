@@ -6,7 +6,7 @@ import { fromMessage, toMessage } from './wire';
 const TOPIC = 'herald.callback.v1';
 const record: BusRecord = {
   ...{ topic: TOPIC, key: 'path/SM1', id: '0190a000-0000-7000-8000-000000000001', source: 'gateway' },
-  ...{ type: 'herald.event.v1.ProviderCallback', time: new Date('2026-11-24T10:00:00.123Z') },
+  ...{ type: 'herald.event.v1.ProviderCallbacks', time: new Date('2026-11-24T10:00:00.123Z') },
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   payload: new Uint8Array([0, 255, 10]),
 };

@@ -1,7 +1,7 @@
-import { BatchReady, ProviderCallback } from '@herald/contracts/event';
+import { BatchReady, ProviderCallback, ProviderCallbacks } from '@herald/contracts/event';
 import type { BusRecord } from '../bus';
 
-const TYPE = 'herald.event.v1.ProviderCallback';
+const TYPE = 'herald.event.v1.ProviderCallbacks';
 /** A field of 200 bytes, of which there is one. */
 const TRUNCATED = new Uint8Array([10, 200, 1, 65]);
 
@@ -20,7 +20,10 @@ export interface Poisoned {
 /** Makes bytes that are no event, an event of another type, and one that the handler throws for, each between neighbours. */
 export function poisoned(record: (name: string, more: Partial<BusRecord>) => BusRecord): Poisoned {
   const callback = (name: string, orgId = 'acme') =>
-    record(name, { type: TYPE, payload: ProviderCallback.encode(ProviderCallback.create({ orgId })).finish() });
+    record(name, {
+      type: TYPE,
+      payload: ProviderCallbacks.encode({ callbacks: [ProviderCallback.create({ orgId })] }).finish(),
+    });
   const good = ['first', 'second', 'third', 'last'].map((name) => callback(name));
   const bytes = record('bad-bytes', { type: TYPE, payload: TRUNCATED });
   const type = record('wrong-type', {
@@ -40,6 +43,7 @@ export function poisoned(record: (name: string, more: Partial<BusRecord>) => Bus
 function handleCallbacks(records: readonly BusRecord[]): void {
   for (const { type, payload } of records) {
     if (type !== TYPE) throw new TypeError('The handler knows one type.');
-    if (ProviderCallback.decode(payload).orgId === THROWS_FOR) throw new SyntaxError('The handler has a fault.');
+    const [callback] = ProviderCallbacks.decode(payload).callbacks;
+    if (callback?.orgId === THROWS_FOR) throw new SyntaxError('The handler has a fault.');
   }
 }

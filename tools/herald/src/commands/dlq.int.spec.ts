@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BusRecord } from '@herald/bus';
-import { ConfigurationChanged, ProviderCallback } from '@herald/contracts/event';
+import { ConfigurationChanged, ProviderCallback, ProviderCallbacks } from '@herald/contracts/event';
 import { removeLocalServer, startLocalServer } from '@herald/postgres/local-server';
 import type { Running } from '@herald/service';
 import { configureLogs } from '@herald/telemetry';
@@ -18,7 +18,7 @@ const changed = (id: string): BusRecord => ({
   payload: ConfigurationChanged.encode(ConfigurationChanged.create({ orgId: 'acme' })).finish(),
 });
 const callback = (payload: Uint8Array): BusRecord => ({
-  ...{ topic: 'herald.callback.v1', key: 'a', id: uuidv7(), type: 'herald.event.v1.ProviderCallback', source: 'spec' },
+  ...{ topic: 'herald.callback.v1', key: 'a', id: uuidv7(), type: 'herald.event.v1.ProviderCallbacks', source: 'spec' },
   ...{ time: new Date('2026-01-01T00:00:00Z'), payload },
 });
 /** A field of 200 bytes, of which there is one. */
@@ -73,9 +73,8 @@ describe('herald dlq, where Herald runs in one process', () => {
   it(
     'P16: passes bytes that are no callback through dispatch once more, which handles their neighbours and buries them again',
     async () => {
-      const good = ProviderCallback.encode(
-        ProviderCallback.create({ orgId: NOBODY, channelAccountId: NOBODY }),
-      ).finish();
+      const aboutNobody = ProviderCallback.create({ orgId: NOBODY, channelAccountId: NOBODY });
+      const good = ProviderCallbacks.encode({ callbacks: [aboutNobody] }).finish();
       const [before, poison, behind] = [callback(good), callback(TRUNCATED), callback(good)];
       for (const record of [before, poison, behind]) await keepLetter(record);
       await dlq('redrive', before.id, poison.id, behind.id);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { kafkaBus, type Bus, type BusRecord, type DeliveredRecord } from '@herald/bus';
-import { ProviderCallback } from '@herald/contracts/event';
+import { ProviderCallbacks } from '@herald/contracts/event';
 import { describeWithKafka } from '@herald/testing';
 import { program } from './program';
 
@@ -55,9 +55,9 @@ describeWithKafka('herald dlq', (kafka) => {
   const hasHandled = (id: string) => until(() => handled.some((record) => record.id === id));
   const isBuried = (id: string) => until(() => buried.includes(id));
   const record = (id: string, more: Partial<BusRecord> = {}): BusRecord => ({
-    ...{ topic: TOPIC, key: 'path/SM1', partition: 3, id, type: 'herald.event.v1.ProviderCallback', source: group },
+    ...{ topic: TOPIC, key: 'path/SM1', partition: 3, id, type: 'herald.event.v1.ProviderCallbacks', source: group },
     time: new Date('2026-01-01T00:00:00Z'),
-    payload: ProviderCallback.encode(ProviderCallback.create()).finish(),
+    payload: ProviderCallbacks.encode(ProviderCallbacks.create()).finish(),
     ...more,
   });
   const dlq = async (...words: string[]): Promise<unknown> => {

@@ -44,10 +44,7 @@ const SHOWN = {
   BatchReady: ['orgId', 'batchId', 'shard', 'channelId', 'priority', 'readyTime'],
   MessageChanges: ['orgId', 'changes'],
   ConfigurationChanged: ['orgId', 'kind', 'id'],
-  ProviderCallback: [
-    ...(['orgId', 'channelAccountId', 'provider', 'messageId', 'attempt', 'providerMessageId'] as const),
-    ...(['providerStatus', 'providerErrorCode', 'receiveTime'] as const),
-  ],
+  ProviderCallbacks: ['callbacks'],
   InboundMessage: [
     ...(['orgId', 'channelAccountId', 'provider', 'channelType', 'providerMessageId'] as const),
     ...(['repliedToProviderMessageId', 'optOutType', 'receiveTime'] as const),
@@ -62,7 +59,7 @@ type EventName =
   | 'BatchReady'
   | 'MessageChanges'
   | 'ConfigurationChanged'
-  | 'ProviderCallback'
+  | 'ProviderCallbacks'
   | 'InboundMessage'
   | 'EntityEvent'
   | 'ConversationChanged';

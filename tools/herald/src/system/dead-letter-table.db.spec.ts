@@ -31,7 +31,7 @@ describe('the table of dead letters', () => {
   const desk = () => deadLetterTable(test.database);
   const letter = (group: string, id = uuidv7()): DeadLetter => ({
     record: {
-      ...{ topic: TOPIC, key: 'a', partition: 2, id, type: 'herald.event.v1.ProviderCallback', source: 'gateway' },
+      ...{ topic: TOPIC, key: 'a', partition: 2, id, type: 'herald.event.v1.ProviderCallbacks', source: 'gateway' },
       ...{ time: new Date('2026-01-01T00:00:00.123Z'), payload: Buffer.from([1, 2]), traceparent: '00-a-b-01' },
     },
     ...{ group, reason: 'TypeError', tries: 5 },

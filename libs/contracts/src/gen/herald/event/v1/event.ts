@@ -161,7 +161,13 @@ export function configurationChanged_KindToNumber(object: ConfigurationChanged_K
   }
 }
 
-/** A verified status callback (topic herald.callback.v1). It carries no address and no text. */
+/** Verified status callbacks that a gateway took at about the same time (topic herald.callback.v1). */
+export interface ProviderCallbacks {
+  /** From 1 to 500, of any organisations and accounts; they merge to the same end in any order. */
+  callbacks: ProviderCallback[];
+}
+
+/** A verified status callback. It carries no address and no text. */
 export interface ProviderCallback {
   /** The organisation that owns the account of the callback's path. */
   orgId: string;
@@ -180,7 +186,11 @@ export interface ProviderCallback {
   /** The provider's own error code, if it gave one. */
   providerErrorCode: string;
   /** When the gateway received it. */
-  receiveTime: Date | undefined;
+  receiveTime:
+    | Date
+    | undefined;
+  /** The W3C trace context of the webhook that brought it; empty if it has none. */
+  traceparent: string;
 }
 
 /** A verified inbound message (topic herald.inbound.v1). */
@@ -813,6 +823,77 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
   },
 };
 
+function createBaseProviderCallbacks(): ProviderCallbacks {
+  return { callbacks: [] };
+}
+
+export const ProviderCallbacks: MessageFns<ProviderCallbacks> = {
+  encode(message: ProviderCallbacks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.callbacks) {
+      ProviderCallback.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProviderCallbacks {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProviderCallbacks();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callbacks.push(ProviderCallback.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProviderCallbacks {
+    return {
+      callbacks: globalThis.Array.isArray(object?.callbacks)
+        ? object.callbacks.map((e: any) => ProviderCallback.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ProviderCallbacks): unknown {
+    const obj: any = {};
+    if (message.callbacks?.length) {
+      obj.callbacks = message.callbacks.map((e) => ProviderCallback.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProviderCallbacks>, I>>(base?: I): ProviderCallbacks {
+    return ProviderCallbacks.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProviderCallbacks>, I>>(object: I): ProviderCallbacks {
+    const message = createBaseProviderCallbacks();
+    message.callbacks = object.callbacks?.map((e) => ProviderCallback.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseProviderCallback(): ProviderCallback {
   return {
     orgId: "",
@@ -824,6 +905,7 @@ function createBaseProviderCallback(): ProviderCallback {
     providerStatus: "",
     providerErrorCode: "",
     receiveTime: undefined,
+    traceparent: "",
   };
 }
 
@@ -855,6 +937,9 @@ export const ProviderCallback: MessageFns<ProviderCallback> = {
     }
     if (message.receiveTime !== undefined) {
       Timestamp.encode(toTimestamp(message.receiveTime), writer.uint32(74).fork()).join();
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(82).string(message.traceparent);
     }
     return writer;
   },
@@ -944,6 +1029,14 @@ export const ProviderCallback: MessageFns<ProviderCallback> = {
             message.receiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -995,6 +1088,7 @@ export const ProviderCallback: MessageFns<ProviderCallback> = {
         : isSet(object.receive_time)
         ? fromJsonTimestamp(object.receive_time)
         : undefined,
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
     };
   },
 
@@ -1027,6 +1121,9 @@ export const ProviderCallback: MessageFns<ProviderCallback> = {
     if (message.receiveTime !== undefined) {
       obj.receiveTime = message.receiveTime.toISOString();
     }
+    if (message.traceparent !== "") {
+      obj.traceparent = message.traceparent;
+    }
     return obj;
   },
 
@@ -1044,6 +1141,7 @@ export const ProviderCallback: MessageFns<ProviderCallback> = {
     message.providerStatus = object.providerStatus ?? "";
     message.providerErrorCode = object.providerErrorCode ?? "";
     message.receiveTime = object.receiveTime ?? undefined;
+    message.traceparent = object.traceparent ?? "";
     return message;
   },
 };
