@@ -1,6 +1,5 @@
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { getStringFromEnv, parseKeyPairsIntoRecord } from '@opentelemetry/core';
-import { NodeSDK } from '@opentelemetry/sdk-node';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -39,6 +38,8 @@ export async function startTelemetry(settings: TelemetrySettings): Promise<{ sto
   const isTraceWanted = TRACES_WANTED_BY.some((name) => getStringFromEnv(name) !== undefined);
   const spanProcessors = settings.spanProcessors ?? (isTraceWanted ? undefined : []);
   const sampler = samplerOf(settings.spanProcessors !== undefined, isTraceWanted);
+  // Loaded when asked for: it takes a fifth of a second, and the command line and most specs never come here.
+  const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const sdk = new NodeSDK({
     serviceName: getStringFromEnv('OTEL_SERVICE_NAME') ?? settings.serviceName,
     resourceDetectors: [namedResource],
