@@ -11,13 +11,16 @@ const BEYOND_HIGHEST = 32_768;
 /** Draws for one port before it is given up: even with nine of ten ports taken, a hundred draws find one. */
 const DRAWS_MAX = 100;
 
-/** A port that nobody listens on at this moment. */
+/** What this process was given: another system that it started may listen there only in a while, or again in a while. */
+const given = new Set<number>();
+
+/** A port that nobody listens on at this moment, and that this process was not given before. */
 export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;
 }
 
-/** Ports that nobody listens on at this moment; all are held at once, so that none is found twice. */
+/** The same for several. */
 export async function freePorts(count: number): Promise<number[]> {
   const held = await Promise.all(Array.from({ length: count }, holdOne));
   await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
@@ -34,8 +37,11 @@ async function holdOne(): Promise<{ port: number; server: Server }> {
   let last: unknown;
   for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
     const port = randomInt(LOWEST, BEYOND_HIGHEST);
+    if (given.has(port)) continue;
     try {
-      return { port, server: await listening(port) };
+      const server = await listening(port);
+      given.add(port);
+      return { port, server };
     } catch (error) {
       last = error;
     }
