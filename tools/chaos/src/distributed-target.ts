@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { simulatorControl, startDistributed, type ReplicaCounts } from '@herald/herald-cli';
+import { simulatorControl, startDistributed, type KeptProcess, type ReplicaCounts } from '@herald/herald-cli';
 import { startLocalBroker, stopLocalBroker } from '@herald/local-kafka';
-import { startInOrder } from '@herald/service';
+import type { Parts } from '@herald/service';
 import { makeArming } from './arming';
-import { databaseOf, homeOf, openCallers, type Target } from './target';
+import { databaseOf, homeOf, openCallers, wholeOrNothing, type Target } from './target';
 
 /** Senders that take over from each other and rebalance, gateways that stand in for each other, and one of what is only asked. */
 const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, conversation: 1, gateway: 2 };
@@ -11,11 +11,18 @@ const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, co
 const IDLE = 'conversation';
 
 /** Starts the distributed system on a folder of its own, with a broker and a PostgreSQL that nobody else uses. */
-export async function distributedTarget(
+export function distributedTarget(
   inherited: Readonly<Record<string, string | undefined>>,
   plant: string,
 ): Promise<Target> {
-  const parts = startInOrder();
+  return wholeOrNothing((parts) => start(parts, inherited, plant));
+}
+
+async function start(
+  parts: Parts,
+  inherited: Readonly<Record<string, string | undefined>>,
+  plant: string,
+): Promise<Target> {
   const home = await homeOf(parts);
   const directory = join(home, 'kafka');
   const { broker } = await parts.add(() => startLocalBroker({ directory }));
@@ -37,11 +44,23 @@ export async function distributedTarget(
     ...{ bus: 'kafka', arming, callers, victims, ...database },
     movers: victims('dispatch'),
     provider: simulatorControl(simulator?.control ?? ''),
-    stop: () => parts.stop(),
+    stop: async () => {
+      system.processes.forEach(endAtOnce);
+      await parts.stop();
+    },
     broker: {
       address: broker,
       stop: () => stopLocalBroker(directory),
       start: async () => void (await startLocalBroker({ directory, port: brokerPort })),
     },
   };
+}
+
+/**
+ * All is judged by then. In order, each sender would first wait 14 s for its groups to settle, which they do not for 30 s
+ * after a member was killed.
+ */
+function endAtOnce(kept: KeptProcess): void {
+  void kept.stop();
+  kept.signal('SIGKILL');
 }

@@ -1,5 +1,13 @@
 import { MessageState } from '@herald/contracts/dispatch';
-import { faultsOf, faultsOfWhole, judge, type AcceptedMessage, type Evidence, type Verdict } from './judge';
+import {
+  faultsOf,
+  faultsOfOrder,
+  faultsOfWhole,
+  judge,
+  type AcceptedMessage,
+  type Evidence,
+  type Verdict,
+} from './judge';
 
 const { DELIVERED, SENT, UNKNOWN, FAILED, QUEUED } = MessageState;
 
@@ -93,6 +101,19 @@ describe('judge', () => {
 
   it('tells the longest time to the provider', () => {
     expect(verdictOf({ state: DELIVERED, receipts: [1] }).pauseMsMax).toBe(500);
+  });
+});
+
+describe('faultsOfOrder', () => {
+  const fine = { ...verdictOf({ state: DELIVERED, receipts: [1] }), pauseMsMax: 10_000 };
+
+  it.each([
+    ['nothing where all went on', {}, 0],
+    ['an unknown outcome, though nobody died', { unknown: 1 }, 1],
+    ['one that the provider was asked after', { failedUnknown: 1 }, 1],
+    ['a message that waited longer than P20 says', { pauseMsMax: 10_001 }, 1],
+  ])('finds %s', (_, change, faults) => {
+    expect(faultsOfOrder({ ...fine, ...change })).toHaveLength(faults);
   });
 });
 

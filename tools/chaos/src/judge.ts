@@ -161,3 +161,15 @@ export function faultsOf({ lost, duplicated, unresolved }: Verdict): string[] {
     count > 0 ? [`${count} ${kind}`] : [],
   );
 }
+
+/** So long may a message wait for its turn where processes leave and join in order: what P20 of the promises gives it. */
+const ORDERLY_PAUSE_MS_MAX = 10_000;
+
+/** What is wrong besides where every process ended in order: then nothing may become unknown, and nothing stands still. */
+export function faultsOfOrder({ unknown, failedUnknown, pauseMsMax }: Verdict): string[] {
+  const unknowns = unknown + failedUnknown;
+  return [
+    ...(unknowns > 0 ? [`${unknowns} unknown though every process ended in order`] : []),
+    ...(pauseMsMax > ORDERLY_PAUSE_MS_MAX ? [`a message waited ${pauseMsMax} ms, beyond ${ORDERLY_PAUSE_MS_MAX}`] : []),
+  ];
+}

@@ -5,16 +5,23 @@ import {
   writeSystemFile,
   type HeraldProcess,
 } from '@herald/herald-cli';
-import { startInOrder, type Running } from '@herald/service';
+import type { Parts, Running } from '@herald/service';
 import { makeArming, type Victim } from './arming';
-import { databaseOf, homeOf, isBack, openCallers, type Target } from './target';
+import { databaseOf, homeOf, isBack, openCallers, wholeOrNothing, type Target } from './target';
 
 /** Starts the one-process system as a child over a folder of its own, with its events in the process. */
-export async function oneProcessTarget(
+export function oneProcessTarget(
   inherited: Readonly<Record<string, string | undefined>>,
   plant: string,
 ): Promise<Target> {
-  const parts = startInOrder();
+  return wholeOrNothing((parts) => start(parts, inherited, plant));
+}
+
+async function start(
+  parts: Parts,
+  inherited: Readonly<Record<string, string | undefined>>,
+  plant: string,
+): Promise<Target> {
   const home = await homeOf(parts);
   await parts.add(async () => ({ stop: () => stopSimulator(home) }));
   const arming = await makeArming(home, plant);

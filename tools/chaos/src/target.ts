@@ -1,4 +1,4 @@
-import type { CheckLedgerResponse, Message } from '@herald/contracts/dispatch';
+import type { CheckLedgerResponse, Message, MessageState } from '@herald/contracts/dispatch';
 import {
   allMessages,
   connect,
@@ -8,7 +8,7 @@ import {
   type KeptProcess,
 } from '@herald/herald-cli';
 import { removeLocalServer, startLocalServer } from '@herald/postgres/local-server';
-import type { Parts, Running } from '@herald/service';
+import { startInOrder, type Parts, type Running } from '@herald/service';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,17 @@ const LOOK_EVERY_MS = 1_000;
 const TRIES_MAX = 20;
 const BACK_WITHIN_MS = 90_000;
 const LOOK_AT_PROCESS_EVERY_MS = 20;
+
+/** Starts a target of parts; where it does not come up whole, what it has started is stopped. */
+export async function wholeOrNothing(start: (parts: Parts) => Promise<Target>): Promise<Target> {
+  const parts = startInOrder();
+  try {
+    return await start(parts);
+  } catch (error) {
+    await parts.stop().catch(() => undefined);
+    throw error;
+  }
+}
 
 /** Makes the folder of a target, which goes last of all parts, after the database in it. */
 export async function homeOf(parts: Parts): Promise<string> {
@@ -149,7 +160,7 @@ export function ledgersOf({ callers }: Target): Promise<CheckLedgerResponse[]> {
   );
 }
 
-/** Every message of every organisation. */
-export async function messagesOf({ callers }: Target): Promise<Message[]> {
-  return (await Promise.all(callers.map(allMessages))).flat();
+/** Every message of every organisation, or every one in some states. */
+export async function messagesOf({ callers }: Target, states: readonly MessageState[] = []): Promise<Message[]> {
+  return (await Promise.all(callers.map((caller) => allMessages(caller, states)))).flat();
 }

@@ -27,7 +27,8 @@ describeWithOwnKafka('three senders and two gateways under load', () => {
     if (name.includes('/')) expect(outcome?.failpointsHit).toBeGreaterThan(0);
   };
 
-  it('P20: lose, double and leave unknown nothing while senders leave and join', () => survives('rebalance'));
+  it('P20: lose, double and leave unknown nothing, and keep nothing waiting, while senders leave and join', () =>
+    survives('rebalance'));
   it('P1: lose and double nothing when processes are killed', () => survives('sigkill'));
   it('P1: lose and double nothing when one dies with its requests written', () =>
     survives('dispatch.after_write/exit'));
