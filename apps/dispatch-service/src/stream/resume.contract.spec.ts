@@ -1,6 +1,7 @@
 import type { Database } from '@herald/postgres';
 import { newId } from '@herald/service';
-import { contactsOf, openDoors, type Dispatch, type OpenDoors } from '../../test/open-doors';
+import { v5 as uuidv5 } from 'uuid';
+import { contactsOf, openDoors, requestOf, type Dispatch, type OpenDoors } from '../../test/open-doors';
 import { openingOf, streamContacts, type Streamed } from '../../test/streaming';
 
 const CONTACTS = contactsOf(250);
@@ -15,12 +16,15 @@ describe('a stream that breaks', () => {
   /** What happens around a transaction, by its number from 0. */
   let around: { before?(nth: number): Promise<unknown> | void; after?(nth: number): Promise<unknown> | void };
 
+  /** What happens around each attempt of a transaction, in it. */
+  let aroundWork: <T>(work: () => Promise<T>) => Promise<T>;
+
   const watched = (database: Database): Database => ({
     ...database,
     transaction: async (owner, work) => {
       const nth = transactions++;
       await around.before?.(nth);
-      const result = await database.transaction(owner, work);
+      const result = await database.transaction(owner, (tx) => aroundWork(() => work(tx)));
       await around.after?.(nth);
       return result;
     },
@@ -35,6 +39,7 @@ describe('a stream that breaks', () => {
     dispatch = doors.as({ org });
     transactions = 0;
     around = {};
+    aroundWork = (work) => work();
   });
 
   const count = async (text: string) =>
@@ -142,6 +147,27 @@ describe('a stream that breaks', () => {
     around.after = () => isLateDone.resolve();
     release.resolve();
     await isLateDone.promise;
+    await expectOnce();
+  });
+
+  it('P3: whose transaction is rolled back, and finds its request accepted by another call, goes on behind it', async () => {
+    const opening = openingOf();
+    const { streamId, outboundConfigurationId } = opening;
+    let attempts = 0;
+    aroundWork = async (work) => {
+      if (transactions !== 2) return work();
+      attempts += 1;
+      if (attempts === 1) {
+        await work();
+        throw Object.assign(new Error('another transaction was faster'), { code: '40001' });
+      }
+      aroundWork = (others) => others();
+      const requestId = uuidv5('0', streamId);
+      await dispatch.sendOutboundMessages(requestOf(CONTACTS.slice(0, 100), { requestId, outboundConfigurationId }));
+      return work();
+    };
+    const { error, accepted } = await streamContacts(dispatch, opening, CONTACTS);
+    expect([error, accepted.length, attempts]).toEqual([undefined, 3, 2]);
     await expectOnce();
   });
 

@@ -125,11 +125,19 @@ async function accept(
   const command = readSendCommand({ ...settings, requestId, contacts }, context.caller, deps.now(), offset);
   const part = streamPart(stream, offset, command.contacts);
   let isAdded = false;
-  const addOrRefuse: RequestPart['add'] = async (tx, accepted) => {
-    isAdded = await part.add(tx, accepted);
-    if (!isAdded) throw reused(streamId, offset, 'is complete');
+  const added: RequestPart = {
+    ...part,
+    // Each attempt of the transaction begins by this: what an earlier one added was rolled back with it.
+    known: (tx) => {
+      isAdded = false;
+      return part.known(tx);
+    },
+    add: async (tx, accepted) => {
+      isAdded = await part.add(tx, accepted);
+      if (!isAdded) throw reused(streamId, offset, 'is complete');
+    },
   };
-  const bytes = await sendOutboundMessages(deps, context, { ...command, part: { ...part, add: addOrRefuse } });
+  const bytes = await sendOutboundMessages(deps, context, { ...command, part: added });
   const response = SendOutboundMessagesResponse.decode(bytes);
   // The answer was there before: a connection that broke was faster, or SendOutboundMessages.
   if (!isAdded) await deps.database.transaction(context.org, (tx) => part.add(tx, acceptedOf(response)));
