@@ -1,16 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { WatchRequestResponse } from '@herald/contracts/dispatch';
+import { HeraldError } from '@herald/errors';
+import type { Database } from '@herald/postgres';
 import { newId } from '@herald/service';
 import { eventually, refusal } from '@herald/testing';
 import { contactOf, contactsOf, openDoors, requestOf, type Dispatch, type OpenDoors } from '../../test/open-doors';
+import { watchRequest } from './watch-request';
 
 describe('WatchRequest', () => {
   let doors: OpenDoors;
   let org: string;
   let dispatch: Dispatch;
+  /** So many of the next looks meet a database that is busy. */
+  let busyLooks = 0;
+
+  const busyAtTimes = (database: Database): Database => ({
+    ...database,
+    read: async (owner, work) => {
+      if (busyLooks > 0) {
+        busyLooks -= 1;
+        throw new HeraldError('DATABASE_BUSY', 'The database is busy.');
+      }
+      return database.read(owner, work);
+    },
+  });
 
   beforeAll(async () => {
-    doors = await openDoors();
+    doors = await openDoors(busyAtTimes);
   });
   afterAll(() => doors.stop());
   beforeEach(() => {
@@ -84,6 +100,31 @@ describe('WatchRequest', () => {
     const { seen, ended } = await watch([contactOf(1, { optin: undefined })]);
     await ended;
     expect(seen.map((request) => request?.counts)).toMatchObject([{ contacts: 1, refused: 1 }]);
+  });
+
+  it('goes on over a database that is busy for a moment, and tells what changed meanwhile', async () => {
+    const { seen, ended } = await watch();
+    await eventually(() => expect(seen).toHaveLength(1));
+    busyLooks = 2;
+    await settle(80, 0, 1);
+    await ended;
+    expect(busyLooks).toBe(0);
+    expect(seen.map((request) => request?.counts)).toMatchObject([{ queued: 2 }, { queued: 0, delivered: 2 }]);
+  });
+
+  it.each([
+    ['at once where it has told nothing yet', 0, 1],
+    ['after seven looks in a row where it had begun', 1, 7],
+  ])('DATABASE_BUSY: ends when the database stays so: %s', async (_, told, looks) => {
+    const { outboundRequest } = await dispatch.sendOutboundMessages(requestOf(contactsOf(1)));
+    const context = { org, signal: new AbortController().signal };
+    const database = busyAtTimes(doors.ledger.database);
+    const watching = watchRequest(database, context, outboundRequest?.id ?? '', async () => {});
+    if (told > 0) expect((await watching.next()).value.outboundRequest).toMatchObject({ counts: { queued: 1 } });
+    busyLooks = 20;
+    expect((await refusal(watching.next())).reason).toBe('DATABASE_BUSY');
+    expect(busyLooks).toBe(20 - looks);
+    busyLooks = 0;
   });
 
   it.each([
