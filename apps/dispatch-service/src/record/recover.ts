@@ -5,9 +5,9 @@ import type { EventDeps } from '../events';
 import { eachApart } from '../each-apart';
 import type { Lease } from '../own/lease';
 import type { Leases } from '../own/leases';
+import { MISSED } from './missed';
 import type { OpenSlices } from './open-slices';
 import { recordOutcomes, type SliceOfOutcomes } from './record-outcomes';
-import { MISSED } from '../send/send-slice';
 
 /** The longest a request to a provider takes. */
 const REQUEST_TIMEOUT_SECONDS = 15;

@@ -5,6 +5,7 @@ import { SEND_WINDOW_MS, type ClaimedMessage, type ClaimedSlice } from '../claim
 import type { Departing } from './departures';
 import type { Answer, Place } from './places';
 import { turnsOf } from './pace';
+import { MISSED } from '../record/missed';
 import type { Recorder } from '../record/recorder';
 import type { Sender } from './senders';
 
@@ -40,8 +41,6 @@ export interface SliceContext {
 
 /** The provider keeps a message no longer than this: Twilio's ValidityPeriod. */
 const VALIDITY_SECONDS_MAX = 36_000;
-/** A message whose turn was missed is ready again soon; the pace of its sender decides when it goes. */
-const MISSED_RETRY_MS = 1_000;
 /** Twilio tries a callback again up to five times, for any failure; without it one lost answer loses the status. */
 const CALLBACK_RETRIES = '#rc=5&rp=all';
 
@@ -122,9 +121,6 @@ function traced(deps: SliceDeps, sending: Sending, message: ClaimedMessage): Pro
     return outcome;
   });
 }
-
-/** The outcome of a message whose time to leave was over. */
-export const MISSED: SendOutcome = { kind: 'not_sent', retryAfterMs: MISSED_RETRY_MS, reason: 'SEND_WINDOW_MISSED' };
 
 async function post(
   { channel, monotonicMs, credentialsRefused }: SliceDeps,
