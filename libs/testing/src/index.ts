@@ -10,3 +10,4 @@ export { KAFKA_PROGRAM } from './test-run';
 export { faultsOf, refusal } from './refusal';
 export { BusThatRefuses } from './bus-that-refuses';
 export { sized } from './full-size';
+export { overPace } from './over-pace';

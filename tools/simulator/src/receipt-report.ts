@@ -1,5 +1,6 @@
 import type { Message } from './message';
 import type { Provider } from './provider';
+import { countSegments } from './segments';
 
 const LIMIT = 100;
 const LIMIT_MAX = 10_000;
@@ -34,7 +35,7 @@ function matcher(query: URLSearchParams): (message: Message) => boolean {
 }
 
 function describe({ receipt, status, errorCode, body, deleted, history }: Message): Record<string, unknown> {
-  return { ...receipt, body, status, errorCode, deleted, history };
+  return { ...receipt, segments: countSegments(receipt.body), body, status, errorCode, deleted, history };
 }
 
 /** What the receipt log proves: how often each message and each attempt of it was accepted. */

@@ -3,11 +3,19 @@ import type { ReceiptSummary } from '@herald/simulator';
 /** What the receipts prove: how often the provider accepted each message, and how it says that they ended. */
 export type Receipts = Required<Pick<ReceiptSummary, 'receipts' | 'byMessage' | 'byStatus'>>;
 
+/** A message of Herald's at the simulator. */
+interface AcceptedMessage {
+  messageId: string;
+  attempt: number;
+  receivedAtMs: number;
+  segments: number;
+}
+
 const IDLE_TIMEOUT_MS = 60_000;
 const RECEIPTS_PER_PAGE = 10_000;
 
 interface ReceiptPage {
-  receipts: { messageId: string | null; attempt: string | null; acceptedAt: string }[];
+  receipts: { messageId: string | null; attempt: string | null; acceptedAt: string; segments: number }[];
   next: string | null;
 }
 
@@ -21,13 +29,13 @@ export function simulatorControl(url: string) {
   return {
     receipts: () => ask<Receipts>('/receipts/summary?byMessage=true'),
     /** Every message of Herald's that it has accepted, and when, in that order. */
-    all: async (): Promise<{ messageId: string; attempt: number; receivedAtMs: number }[]> => {
-      const all: { messageId: string; attempt: number; receivedAtMs: number }[] = [];
+    all: async (): Promise<AcceptedMessage[]> => {
+      const all: AcceptedMessage[] = [];
       for (let after: string | null = '0'; after !== null;) {
         const page: ReceiptPage = await ask(`/receipts?limit=${RECEIPTS_PER_PAGE}&after=${after}`);
-        for (const { messageId, attempt, acceptedAt } of page.receipts)
+        for (const { messageId, attempt, acceptedAt, segments } of page.receipts)
           if (messageId !== null)
-            all.push({ messageId, attempt: Number(attempt), receivedAtMs: Date.parse(acceptedAt) });
+            all.push({ messageId, attempt: Number(attempt), receivedAtMs: Date.parse(acceptedAt), segments });
         after = page.next;
       }
       return all;
