@@ -4,7 +4,8 @@ import { startDispatcher, type Dispatcher } from '../src/send/dispatcher';
 import { holdLeases, type Leases } from '../src/own/leases';
 import { recorder, type Recorder } from '../src/record/recorder';
 import type { Sender, Senders, SenderState } from '../src/send/senders';
-import { deps, SHARD, type TestLedger } from './ledger';
+import { checkLedger } from '../src/reports/check-ledger';
+import { deps, ORG, SHARD, type TestLedger } from './ledger';
 
 /** Keeps what it is sent, and answers as it is told. */
 export class ProviderThatCounts {
@@ -73,20 +74,18 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
-/** The instances of a spec file, each of which is stopped after its test. */
-export function instancesOf(ledger: () => TestLedger): {
-  start(choice?: InstanceChoice): Promise<Instance>;
-  stopAll(): Promise<void>;
-} {
+/** The instances of a describe block: each is stopped after its test, and leaves a ledger that adds up. */
+export function instancesOf(ledger: () => TestLedger): { start(choice?: InstanceChoice): Promise<Instance> } {
   const running: Instance[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((instance) => instance.stop()));
+    expect((await checkLedger(ledger().database, ORG, undefined)).discrepancies).toEqual([]);
+  });
   return {
     start: async (choice) => {
       const instance = await startInstance(ledger(), choice);
       running.push(instance);
       return instance;
-    },
-    stopAll: async () => {
-      await Promise.all(running.splice(0).map((instance) => instance.stop()));
     },
   };
 }

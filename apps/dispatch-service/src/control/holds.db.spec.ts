@@ -2,7 +2,6 @@ import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
 import { instancesOf, usable } from '../../test/instance';
 import { claimOf, deps, ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
-import { checkLedger } from '../reports/check-ledger';
 import { claim } from '../claim/claim';
 import { expireOverdue } from '../claim/expire';
 import { openBatches } from '../lanes/sweep';
@@ -16,7 +15,7 @@ const PACE = { segmentsPerSecond: 200 };
 describe('a hold', () => {
   let ledger: TestLedger;
   let epoch: string;
-  const { start, stopAll } = instancesOf(() => ledger);
+  const { start } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -25,10 +24,6 @@ describe('a hold', () => {
   beforeEach(async () => {
     await ledger.clear();
     epoch = await ledger.lease();
-  });
-  afterEach(async () => {
-    await stopAll();
-    expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
   const place = async (kind: HoldKind, subjectId: string, org = ORG) => {

@@ -1,8 +1,7 @@
 import { newId } from '@herald/service';
 import { eventually } from '@herald/testing';
 import { acceptAll, ProviderThatCounts, instancesOf, usable } from '../../test/instance';
-import { ORG, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
-import { checkLedger } from '../reports/check-ledger';
+import { SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { LANE_BATCHES_MAX } from '../lanes/lanes';
 
 const SLOW = '+14255550199';
@@ -10,7 +9,7 @@ const SLOW_ACCOUNT = '0190a000-0000-7000-8000-0000000000ac';
 
 describe('startDispatcher', () => {
   let ledger: TestLedger;
-  const { start, stopAll } = instancesOf(() => ledger);
+  const { start } = instancesOf(() => ledger);
 
   beforeAll(async () => {
     ledger = await testLedger();
@@ -19,10 +18,6 @@ describe('startDispatcher', () => {
   beforeEach(async () => {
     await ledger.clear();
     await ledger.asOwner('truncate lease');
-  });
-  afterEach(async () => {
-    await stopAll();
-    expect((await checkLedger(ledger.database, ORG, undefined)).discrepancies).toEqual([]);
   });
 
   const announcementOf = ({ org, batchId, channelId }: StoredRequest, readyInMs = 0) => ({
