@@ -45,6 +45,19 @@ describe('laneRunner', () => {
     expect(before).toBeLessThan(6_000);
   });
 
+  it('P12: sends it as soon when a new owner finds all of it at once, and its own came last', async () => {
+    const channels = [newId(), newId()];
+    for (let request = 0; request < 80; request += 1) {
+      await ledger.accept({ messages: 100, channelId: channels[request % channels.length] ?? newId() });
+    }
+    const small = await ledger.accept({ org: newId(), messages: 1 });
+    const { provider } = await start();
+    await becomes(small, 'SENT');
+    const place = [...provider.receipts().keys()].indexOf(small.messageIds[0] ?? '');
+    // Both of the others may have claimed three times before it has its turn.
+    expect(place).toBeLessThan(6 * 400);
+  });
+
   it('P13: keeps the pace of a sender at the receiving end over any second, also across a take-over', async () => {
     const segmentsPerSecond = 60;
     const senders = { find: async () => usable({ segmentsPerSecond }) };
