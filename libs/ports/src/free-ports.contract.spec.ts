@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { freePort, freePorts } from './free-ports';
@@ -15,6 +16,18 @@ describe('freePort', () => {
       server.close();
       await once(server, 'close');
     }
+  });
+
+  it('names no port that another process was named, though nobody listens there yet', async () => {
+    const ours = await freePorts(50);
+    const script = `
+      const { createSocket } = require('node:dgram');
+      const refusals = ${JSON.stringify(ours)}.map((port) => new Promise((resolve) => {
+        const socket = createSocket('udp4').on('error', ({ code }) => resolve(code));
+        socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => socket.close(() => resolve('bound')));
+      }));
+      Promise.all(refusals).then((codes) => process.stdout.write([...new Set(codes)].join()));`;
+    expect(execFileSync(process.execPath, ['-e', script]).toString()).toBe('EADDRINUSE');
   });
 
   it('names only ports that no system gives away by itself', async () => {

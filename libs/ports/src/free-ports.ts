@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 
 /**
@@ -11,20 +12,22 @@ const BEYOND_HIGHEST = 32_768;
 /** Draws for one port before it is given up: even with nine of ten ports taken, a hundred draws find one. */
 const DRAWS_MAX = 100;
 
-/** What this process was given: another system that it started may listen there only in a while, or again in a while. */
-const given = new Set<number>();
-
-/** A port that nobody listens on at this moment, and that this process was not given before. */
+/**
+ * A port that nobody listens on at this moment, and that nobody else is named while this process lives: it holds the UDP port
+ * of the same number, which its server has no use for. Else another system that starts beside could be named it too, in the
+ * seconds until the server listens, or while the server restarts.
+ */
 export async function freePort(): Promise<number> {
-  const [port = 0] = await freePorts(1);
-  return port;
+  for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
+    const port = randomInt(LOWEST, BEYOND_HIGHEST);
+    if (await isOurs(port)) return port;
+  }
+  throw new Error(`no free port between ${LOWEST} and ${BEYOND_HIGHEST}`);
 }
 
 /** The same for several. */
-export async function freePorts(count: number): Promise<number[]> {
-  const held = await Promise.all(Array.from({ length: count }, holdOne));
-  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  return held.map(({ port }) => port);
+export function freePorts(count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, freePort));
 }
 
 /** Throws the error of whoever listens in vain, EADDRINUSE, when somebody listens on the port. */
@@ -33,20 +36,18 @@ export async function assertFree(port: number): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-async function holdOne(): Promise<{ port: number; server: Server }> {
-  let last: unknown;
-  for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
-    const port = randomInt(LOWEST, BEYOND_HIGHEST);
-    if (given.has(port)) continue;
-    try {
-      const server = await listening(port);
-      given.add(port);
-      return { port, server };
-    } catch (error) {
-      last = error;
-    }
+async function isOurs(port: number): Promise<boolean> {
+  const reservation = createSocket('udp4').unref();
+  try {
+    await new Promise<void>((resolve, reject) =>
+      reservation.once('error', reject).bind({ port, address: '127.0.0.1', exclusive: true }, resolve),
+    );
+    await assertFree(port);
+    return true;
+  } catch {
+    reservation.close();
+    return false;
   }
-  throw new Error(`no free port between ${LOWEST} and ${BEYOND_HIGHEST}`, { cause: last });
 }
 
 function listening(port: number): Promise<Server> {
