@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { Channel } from '@herald/contracts/configuration';
+import type { ContactResult } from '@herald/contracts/dispatch';
 import { removeLocalServer } from '@herald/postgres/local-server';
 import { startInOrder } from '@herald/service';
-import { eventually } from '@herald/testing';
+import { eventually, overPace } from '@herald/testing';
 import { connect, type Connection } from '../src/client/connect';
 import type { Dispatching } from '../src/client/contact-list';
 import { sendContacts } from '../src/client/send-contacts';
@@ -15,6 +17,11 @@ import { makeSampleOrganisation } from '../src/sample/organisation';
 import { stopSimulator } from '../src/system/simulator-process';
 
 const USER = { org: 'streaming', scopes: ['configure', 'send', 'read'] as const, subject: 'ana' };
+/** Lists that wait at their senders meanwhile. */
+const PACED = [
+  { org: 'slow', segmentsPerSecond: 10, contacts: 110 },
+  { org: 'fast', segmentsPerSecond: 50, contacts: 600 },
+];
 /** A process starts twice here, beside whatever else a run does. */
 jest.setTimeout(150_000);
 
@@ -41,9 +48,31 @@ describe('a stream to a Herald that is killed', () => {
   });
   afterAll(() => parts.stop());
 
-  it('P1 P2 P3: goes on when it is back, and nobody gets a second message', async () => {
+  /** Has a list wait at a sender, some of its texts of many segments. */
+  const paced = async ({ org, segmentsPerSecond, contacts }: (typeof PACED)[number]) => {
+    const caller = await connect(home, {}, { ...USER, org });
+    const simulatorUrl = herald.file.simulator?.url ?? '';
+    const { channelId: id, outboundConfigurationId } = await makeSampleOrganisation(caller, { org, simulatorUrl });
+    const channel = Channel.fromPartial({ id, segmentsPerSecond });
+    await caller.configuration.updateChannel({ channel, updateMask: ['segments_per_second'] });
+    const list = sampleContacts(contacts).map(({ contact }, index) =>
+      index % 25 === 0 ? { ...contact, customerName: 'Ana '.repeat(130).trim() } : contact,
+    );
+    const sent = await sendContacts(
+      caller,
+      { listId: randomUUID(), outboundConfigurationId, contacts: list },
+      { onSent: () => undefined },
+    );
+    caller.close();
+    return { segmentsPerSecond, messageIds: new Set(sent.flatMap(messagesOf)) };
+  };
+
+  it('P1 P2 P3 P13: goes on when it is back, each sender at its pace, and nobody gets a second message', async () => {
     const simulatorUrl = herald.file.simulator?.url ?? '';
     const { outboundConfigurationId } = await makeSampleOrganisation(connection, { org: USER.org, simulatorUrl });
+    const provider = simulatorControl(herald.file.simulator?.control ?? '');
+    const beside = await Promise.all(PACED.map(paced));
+    await eventually(async () => expect(await provider.received()).toBeGreaterThan(60));
     const contacts = sampleContacts(550).map(({ contact }) => contact);
     // Each call takes the connection of its moment.
     const dispatch: Dispatching['dispatch'] = {
@@ -74,12 +103,22 @@ describe('a stream to a Herald that is killed', () => {
         counts: { contacts: 550, queued: 0, sending: 0 },
       });
     }, 60_000);
-    const { byMessage } = await simulatorControl(herald.file.simulator?.control ?? '').receipts();
-    const accepted = sent.flatMap(({ results }) =>
-      results.flatMap(({ outcome }) => (outcome?.$case === 'accepted' ? [outcome.value.messageId] : [])),
-    );
+    const { byMessage } = await provider.receipts();
+    const streamed = sent.flatMap(messagesOf);
+    const accepted = [...streamed, ...beside.flatMap(({ messageIds }) => [...messageIds])];
     expect(new Set(accepted).size).toBe(accepted.length);
     expect(Object.values(byMessage).filter((receipts) => receipts !== 1)).toEqual([]);
     expect(Object.keys(byMessage).filter((id) => !accepted.includes(id))).toEqual([]);
+    const receipts = await provider.all();
+    for (const { segmentsPerSecond, messageIds } of beside) {
+      const ofSender = receipts.filter(({ messageId }) => messageIds.has(messageId));
+      const times = ofSender.map(({ receivedAtMs }) => receivedAtMs);
+      expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(10_000);
+      expect(overPace(segmentsPerSecond, ofSender)).toEqual([]);
+    }
   });
 });
+
+function messagesOf({ results }: { results: readonly ContactResult[] }): string[] {
+  return results.flatMap(({ outcome }) => (outcome?.$case === 'accepted' ? [outcome.value.messageId] : []));
+}
