@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import * as dispatchService from '@herald/dispatch-service';
 import { serviceTokens, type ServiceName } from '@herald/grpc';
-import { makeToken, openHome, startDistributed, TWO_OF_EACH } from '@herald/herald-cli';
+import { makeToken, openHome, startDistributed, TWO_OF_EACH, type KeptProcess } from '@herald/herald-cli';
 import { ISSUER_DEFAULT, startInOrder } from '@herald/service';
 import { testDatabase } from '@herald/testing';
 import { callersOf, type RunningHerald, type Tokens } from './running-herald';
@@ -14,11 +14,16 @@ const TOKEN_SECONDS = 3_600;
 /** What a story waits for is no trouble; what is goes into the output of the run. */
 const LOGGED = { HERALD_LOG_LEVEL: 'warn' };
 
+/** All of Herald in many processes, with those of dispatch in reach. */
+export interface DistributedHerald extends RunningHerald {
+  senders: readonly KeptProcess[];
+}
+
 /**
  * Starts two processes of each service over an Apache Kafka of their own, with a simulator, on a home in a temporary
  * folder. They inherit `variables` and nothing else. Stopping ends every process and removes the home.
  */
-export async function distributedHerald(variables: Readonly<Record<string, string>> = {}): Promise<RunningHerald> {
+export async function distributedHerald(variables: Readonly<Record<string, string>> = {}): Promise<DistributedHerald> {
   const parts = startInOrder();
   const home = await mkdtemp(join(tmpdir(), 'herald-e2e-'));
   await parts.add(async () => ({ stop: () => rm(home, { recursive: true, force: true }) }));
@@ -26,7 +31,7 @@ export async function distributedHerald(variables: Readonly<Record<string, strin
     const database = await testDatabase({ service: 'dispatch', migrations: dispatchService.migrations });
     return { ...database, stop: () => database.close() };
   });
-  const { file } = await parts.add(() =>
+  const { file, processes } = await parts.add(() =>
     startDistributed({
       ...{ home, portBase: 0, replicas: TWO_OF_EACH },
       environment: { HERALD_DATABASE_URL: test.url },
@@ -40,7 +45,8 @@ export async function distributedHerald(variables: Readonly<Record<string, strin
   const callers = await callersOf(parts, { ...doors, tls: file.tls });
   const credentialsOf = (who: ServiceName | 'user') =>
     who === 'user' ? secured(file.tls?.certFile ?? '', home) : secured(join(home, 'tls', `${who}.pem`), home);
-  return { ...doors, ...callers, credentialsOf, test, stop: () => parts.stop() };
+  const senders = [...processes.values()].filter(({ name }) => name.startsWith('dispatch'));
+  return { ...doors, ...callers, credentialsOf, test, senders, stop: () => parts.stop() };
 }
 
 /** What somebody calls with who has this file, of a certificate and its key. */

@@ -5,13 +5,14 @@ import type { HeraldError } from '@herald/errors';
 import { decodeStatus } from '@herald/grpc';
 import { startInOrder } from '@herald/service';
 import { describeWithOwnKafka } from '@herald/testing';
-import { distributedHerald } from './distributed-herald';
-import type { RunningHerald } from './running-herald';
+import { distributedHerald, type DistributedHerald } from './distributed-herald';
 import { collectExportedSpans, collectOwnSpans } from './spans';
 import { accessStories } from './stories/access.stories';
 import { controlStories } from './stories/control.stories';
 import { isolationStories } from './stories/isolation.stories';
+import { providerStories } from './stories/provider.stories';
 import { requestStories } from './stories/requests.stories';
+import { takeOverStories } from './stories/take-over.stories';
 import { traceStories } from './stories/trace.stories';
 
 /** Java and ten processes start, beside whatever else a run does. */
@@ -21,7 +22,7 @@ const CALLER = 'spec';
 
 describeWithOwnKafka('distributed, two processes of each service', () => {
   const parts = startInOrder();
-  let herald: RunningHerald;
+  let herald: DistributedHerald;
   let spans: Parameters<typeof traceStories>[1]['spans'];
   const running = () => herald;
 
@@ -54,10 +55,12 @@ describeWithOwnKafka('distributed, two processes of each service', () => {
 
   requestStories(running);
   controlStories(running);
+  providerStories(running);
   isolationStories(running);
   accessStories(running);
   traceStories(running, {
     spans: () => spans(),
     nameOf: (who) => (who === 'caller' ? CALLER : `${who}-service`),
   });
+  takeOverStories(running);
 });

@@ -4,6 +4,7 @@ import { collectOwnSpans, type SpanCollection } from './spans';
 import { accessStories } from './stories/access.stories';
 import { controlStories } from './stories/control.stories';
 import { isolationStories } from './stories/isolation.stories';
+import { providerStories } from './stories/provider.stories';
 import { requestStories } from './stories/requests.stories';
 import { traceStories } from './stories/trace.stories';
 
@@ -25,6 +26,7 @@ describe('in one process', () => {
 
   requestStories(running);
   controlStories(running);
+  providerStories(running);
   isolationStories(running);
   accessStories(running);
   traceStories(running, { spans: () => collected.spans(), nameOf: () => SERVICE_NAME });
