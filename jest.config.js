@@ -28,6 +28,7 @@ module.exports = {
   setupFilesAfterEnv: ['<rootDir>/libs/testing/src/jest/leak-check.ts'],
   reporters: ['default', '<rootDir>/tools/report/reporter.js'],
   testSequencer: '<rootDir>/tools/report/sequencer.js',
-  maxWorkers: 2,
+  // One more than the cores of the machine it is meant for: the longest specs mostly wait for what they have hurt.
+  maxWorkers: 3,
   testTimeout: 30_000,
 };
