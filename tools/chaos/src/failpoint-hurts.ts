@@ -34,6 +34,8 @@ const STOP_MS = [7_000, 9_000] as const;
 /** Some within the 5 s in which a claimed message may leave, some beyond. */
 const DELAY_MS = [200, 6_500] as const;
 const HIT_WITHIN_MS = 5_000;
+/** A group that has a dead member handles nothing for 30 s: nobody comes by its failpoints meanwhile. */
+const ROUNDS_MAX = 3;
 const LOOK_EVERY_MS = 20;
 /** Renewals left out until the leases are lost. */
 const RENEWALS_MS = 8_000;
@@ -55,14 +57,15 @@ interface Aim {
   action: Action;
 }
 
-/** Arms one process after the other until one is hit, and sees it through. */
+/** Arms one process after the other, and again, until one is hit, and sees it through. */
 async function hit(target: Target, dice: Dice, { failpoint, service, action }: Aim): Promise<void> {
   const isSkip = failpoint === 'lease.renew.skip';
   const at = isSkip ? '' : `@${dice.between(1, action === 'delay' ? 1 : 3)}`;
   const ms = action === 'delay' ? `:${dice.between(...DELAY_MS)}` : '';
   const plan = `${failpoint}=${action}${ms}${at}`;
   const stopMs = dice.between(...STOP_MS);
-  for (const victim of dice.shuffled(target.victims(service))) {
+  const round = dice.shuffled(target.victims(service));
+  for (const victim of Array.from({ length: ROUNDS_MAX }, () => round).flat()) {
     const before = (await target.arming.hits()).length;
     await target.arming.arm(victim, plan);
     const done = await hitAfter(target, before, HIT_WITHIN_MS);

@@ -3,9 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { FOUND } from './found';
 import { BUSES, type BusName } from './hurt';
 import { HURTS, planOf } from './plan';
-import { PLANTED, runSeed, Systems, type Job, type SeedSettings } from './seed';
+import { PLANTED, runSeed, type Job, type SeedSettings } from './seed';
 import { sideBySide } from './side-by-side';
 import { sumOf } from './sum';
+import { Systems } from './systems';
 
 const SECONDS_DEFAULT = 3;
 /** A dozen processes and a broker each: more would measure how long a machine makes its processes wait. */

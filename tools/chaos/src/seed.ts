@@ -3,7 +3,7 @@ import type { Found } from './found';
 import { oneProcessTarget } from './one-process-target';
 import { planOf } from './plan';
 import { runAll, type SeedOutcome } from './run';
-import type { Target } from './target';
+import type { Systems } from './systems';
 
 /** Not the five minutes of every day: what stays unknown is to be settled while somebody waits. */
 const LOOK_UP_SECONDS = '2';
@@ -64,41 +64,4 @@ function commandOf({ bus, seed, only }: Job, { seconds, plant }: SeedSettings): 
   const some = only.length === 0 ? '' : ` --only ${only.join(' ')}`;
   const planted = plant === undefined ? '' : ` --plant ${plant}`;
   return `npm run chaos -- --bus ${bus} --seed ${seed} --seconds ${seconds}${planted}${some}`;
-}
-
-/** The systems that are up. They start one after the other, so that none draws a port that another is about to listen on. */
-export class Systems {
-  readonly #up = new Set<Promise<Target>>();
-  readonly #stopping: AbortSignal;
-  #lastStart: Promise<unknown> = Promise.resolve();
-
-  /** @param stopping - Aborted when no other is to start. */
-  constructor(stopping: AbortSignal) {
-    this.#stopping = stopping;
-  }
-
-  /** Starts one, does something with it, and stops it however that ends. */
-  async whileUp<Result>(start: () => Promise<Target>, act: (target: Target) => Promise<Result>): Promise<Result> {
-    const starting = this.#lastStart.then(() => {
-      if (this.#stopping.aborted) throw new Error('it was interrupted before the system started');
-      return start();
-    });
-    this.#lastStart = starting.catch(() => undefined);
-    this.#up.add(starting);
-    try {
-      const target = await starting;
-      try {
-        return await act(target);
-      } finally {
-        await target.stop();
-      }
-    } finally {
-      this.#up.delete(starting);
-    }
-  }
-
-  /** Stops all of them; one that is starting, when it is up. */
-  async stop(): Promise<void> {
-    await Promise.allSettled([...this.#up].map(async (starting) => (await starting).stop()));
-  }
 }
