@@ -18,6 +18,12 @@ describe('planOf', () => {
     expect(new Set(HURTS.map(({ name }) => name)).size).toBe(HURTS.length);
   });
 
+  it('does first what ends processes in order, and next what loses reports', () => {
+    const turns = planOf(7, 'kafka').map(({ hurt: { isOrderly, allowance } }) => [isOrderly, allowance.mayLoseReports]);
+    expect(turns.slice(0, 2)).toEqual(Array.from({ length: 2 }, () => [true, false]));
+    expect(turns.slice(2, 5)).toEqual(Array.from({ length: 3 }, () => [false, true]));
+  });
+
   it('draws the same again from the same seed, and something else from another', () => {
     expect(namesOf(7)).toEqual(namesOf(7));
     expect(namesOf(7)).not.toEqual(namesOf(8));

@@ -13,14 +13,19 @@ export interface Run {
 }
 
 /**
- * The runs of a seed on a bus, in an order that the seed draws, but first those that lose reports: a consumer's partitions
- * stand still for 30 s after its death, and with them the reports of runs before. The dice of a run hang on the seed and
- * its name alone.
+ * The runs of a seed on a bus, in an order that the seed draws, but first those in which processes end in order and then
+ * those that lose reports: a consumer's partitions stand still for 30 s after its death, so that who leaves in order waits
+ * for the dead, and reports of runs before are still under way. The dice of a run hang on the seed and its name alone.
  */
 export function planOf(seed: number, bus: BusName, only: readonly string[] = []): Run[] {
   const meant = HURTS.filter(({ name, buses }) => buses.includes(bus) && (only.length === 0 || only.includes(name)));
   return diceOf(seed, 'order')
     .shuffled(meant)
-    .sort((one, other) => Number(other.allowance.mayLoseReports) - Number(one.allowance.mayLoseReports))
+    .sort((one, other) => turnOf(one) - turnOf(other))
     .map((hurt) => ({ hurt, dice: diceOf(seed, hurt.name) }));
+}
+
+function turnOf({ isOrderly, allowance }: Hurt): number {
+  if (isOrderly) return 0;
+  return allowance.mayLoseReports ? 1 : 2;
 }
