@@ -344,6 +344,20 @@ describe('identity', () => {
       expect(keySet.asked).toBe(2);
     });
 
+    it('S4: opens for five seconds to a token it verified, and no longer once its key is gone', async () => {
+      let nowMs = Date.now();
+      await open(await keySet.start(), { now: () => new Date(nowMs) });
+      const token = signed(old);
+      expect(await remote.call(token)).toBeUndefined();
+      keySet.serve(next);
+      later(31_000);
+      expect(await reasonOf(next)).toBeUndefined();
+      nowMs += 4_999;
+      expect(await remote.call(token)).toBeUndefined();
+      nowMs += 1;
+      expect((await remote.call(token))?.reason).toBe('UNAUTHENTICATED');
+    });
+
     it('S4: is read once for calls that come together', async () => {
       await open(await keySet.start());
       await Promise.all(Array.from({ length: 20 }, () => reasonOf(old)));
