@@ -10,6 +10,9 @@ export interface ValueSource {
 /** Values by slug, or the key that was given two different values. */
 export type Values = { kind: 'values'; values: ReadonlyMap<string, string> } | { kind: 'conflict'; key: string };
 
+/** Anything of what follows; most values have none of it. */
+// eslint-disable-next-line no-control-regex -- control characters are what this pattern is to find
+const UNCLEAN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
 /** Everything that ends a line, somewhere: it becomes the one line feed that SMS knows. */
 const LINE_END = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
 /** What is left of control characters, and what turns the direction of text around. */
@@ -22,6 +25,7 @@ const NOT_TEXT = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u
  * them.
  */
 function cleaned(value: string): string {
+  if (!UNCLEAN.test(value)) return value;
   return value.replace(LINE_END, '\n').replaceAll('\t', ' ').replace(NOT_TEXT, '');
 }
 
