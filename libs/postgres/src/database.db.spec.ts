@@ -154,6 +154,16 @@ describe('database', () => {
     expect(await database.read(ORG, count)).toBe(0);
   });
 
+  it('runs what is asked in one go in its order, and stores nothing of it where one fails', async () => {
+    const add = (tx: Tx, id: number) =>
+      execute(tx, 'insert into parcel (org_id, id, label) values ($1, $2, $3)', [ORG, id, 'x']);
+    const failing = database.transaction(ORG, (tx) => Promise.all([add(tx, 1), add(tx, 1), add(tx, 2)]));
+    await expect(failing).rejects.toThrow('duplicate key');
+    expect(await database.read(ORG, count)).toBe(0);
+    const counts = await database.transaction(ORG, (tx) => Promise.all([add(tx, 1), count(tx), add(tx, 2), count(tx)]));
+    expect(counts).toEqual([1, 1, 1, 2]);
+  });
+
   it('knows inside from outside, and refuses a transaction inside a transaction', async () => {
     expect(insideTransaction()).toBe(false);
     const { promise: over, resolve: end } = Promise.withResolvers<void>();

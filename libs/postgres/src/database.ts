@@ -142,6 +142,8 @@ async function openPool({ url, service }: DatabaseSettings, role: 'app' | 'worke
     extra: {
       max,
       query_timeout: QUERY_TIMEOUT_MS,
+      // Statements that need not wait for each other's answers are sent one behind the other: see sql.
+      pipeline: true,
       options: [
         `-c role=herald_${service}_${role}`,
         `-c search_path=${service}`,

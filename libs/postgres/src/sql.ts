@@ -12,7 +12,7 @@ const waits = new WeakMap<QueryRunner, number>();
 /** So much longer than the server the client waits: it is for the server that is gone and says nothing any more. */
 export const SILENCE_MS = 2_000;
 
-/** Runs one statement and returns its rows, whatever its kind. */
+/** Runs one statement and returns its rows, whatever its kind. Several that are asked for in one go run in that order. */
 export async function sql<Row>(tx: Tx, text: string, params: readonly unknown[] = []): Promise<Row[]> {
   const { rows } = await ask(tx, { text, values: [...params] });
   return rows as Row[];
@@ -65,7 +65,17 @@ async function ask(tx: Tx, statement: QueryConfig): Promise<QueryResult> {
   const runner = runnerOf(tx);
   const wait = waits.get(runner);
   const patient: QueryConfig & { query_timeout?: number } = { ...statement, ...(wait && { query_timeout: wait }) };
-  return (await clientOf(runner)).query(patient);
+  const client = await clientOf(runner);
+  asOneWrite(client);
+  return client.query(patient);
+}
+
+/** What is asked of a connection in one go, as by Promise.all, leaves in one write: a write takes longer than a short statement. */
+function asOneWrite({ connection }: Client): void {
+  const { stream } = connection;
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 /**
