@@ -30,6 +30,11 @@ export interface OutboxRelay {
 const ROWS_PER_ROUND_MAX = 500;
 /** Rounds under way at once, so that one slow group of consumers does not hold up the events of all others. */
 const ROUNDS_MAX = 4;
+/**
+ * From the beginning of a round to the next: whatever is committed meanwhile is one round's, and not a round each, which is
+ * two transactions and a record of its own. An event that nothing goes before waits for nothing.
+ */
+const ROUND_GAP_MS = 20;
 /** Longer than a round can take: the bus gives a record up after 30 s. Rows of a relay that died come back after it. */
 const LEASE_SECONDS = 60;
 const POLL_MS = 1_000;
@@ -52,6 +57,7 @@ export function outboxRelay(settings: RelaySettings): OutboxRelay {
   let isStopped = true;
   let isWoken = false;
   let timer: NodeJS.Timeout | undefined;
+  let gap: NodeJS.Timeout | undefined;
 
   const round = async (): Promise<void> => {
     const rows = await database.worker(claim);
@@ -67,18 +73,22 @@ export function outboxRelay(settings: RelaySettings): OutboxRelay {
   };
   const begin = () => {
     isWoken = false;
+    gap = setTimeout(() => {
+      gap = undefined;
+      if (isWoken) wake();
+    }, ROUND_GAP_MS);
     const running: Promise<void> = round()
       .catch(onError)
       .finally(() => {
         rounds.delete(running);
-        if (isWoken && !isStopped) begin();
+        if (isWoken) wake();
       });
     rounds.add(running);
   };
-  /** While all rounds are taken it is remembered, and the first one that ends begins another. */
+  /** While all rounds are taken, or the last has just begun, it is remembered: the end of either begins another. */
   const wake = () => {
     if (isStopped) return;
-    if (rounds.size < ROUNDS_MAX) own.runInAsyncScope(begin);
+    if (rounds.size < ROUNDS_MAX && gap === undefined) own.runInAsyncScope(begin);
     else isWoken = true;
   };
 
@@ -92,6 +102,8 @@ export function outboxRelay(settings: RelaySettings): OutboxRelay {
     stop: async () => {
       isStopped = true;
       clearInterval(timer);
+      clearTimeout(gap);
+      gap = undefined;
       while (rounds.size > 0) await Promise.all(rounds);
     },
     oldestAgeMs: () =>
@@ -176,8 +188,10 @@ async function recordOf(row: OutboxRow, source: string): Promise<BusRecord> {
   return { ...event, ...place, source, traceparent };
 }
 
+const removeRows = sql.prepared('outbox_remove', 'delete from outbox where id = any($1::uuid[])');
+
 async function remove(tx: Tx, rows: readonly OutboxRow[]): Promise<void> {
-  await execute(tx, 'delete from outbox where id = any($1::uuid[])', [rows.map(({ id }) => id)]);
+  await removeRows(tx, [rows.map(({ id }) => id)]);
 }
 
 /** Gives the rows back, a little later: at once would be a busy loop against a bus that is down. */
