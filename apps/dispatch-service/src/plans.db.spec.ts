@@ -60,7 +60,7 @@ describe('plans of the hot statements', () => {
     );
     await growStream(seed, messages);
     await ledger.asOwner(
-      `insert into quota_head (org_id, seq, last_at) select org_id, max(seq), now() from quota_entry group by org_id
+      `insert into quota_head (org_id, seq, last_at) select org_id, max(seq) + 1, now() from quota_entry group by org_id
        on conflict (org_id) do update set seq = excluded.seq`,
     );
     open = await ledger.accept({ org: ORG, messages: 100 });
@@ -189,6 +189,8 @@ function askedOf(
   return {
     outbox_insert: app([newId()], ['t'], ['k'], [1], ['y'], [time], null, [Buffer.from('p')]),
     outbox_claim: worker(60, 500),
+    outbox_remove: worker([newId()]),
+    idempotency_claim: app(ORG, 'spec', 'SendOutboundMessages', newId(), Buffer.from('h'), Buffer.from('r')),
     idempotency_find: app(ORG, 'spec', 'SendOutboundMessages', newId()),
     audit_append: app('USER', 'spec', 'SendOutboundMessages', 'outbound_request', open.id, newId(), null, '{}', null),
     message_lock: worker(orgs, ids, first, last),
@@ -232,7 +234,7 @@ function askedOf(
     batch_sweep: worker([SHARD], 200, 5_000),
     batch_lane_page: worker(SHARD, ORG, open.channelId, 0, 200),
     quota_take_number: app(ORG),
-    quota_add_entry: app(ORG, 1_000_000_000, time, 30_000),
+    quota_add_entry: app(ORG, 30_000),
     quota_when_next: app(ORG, 30_000),
     outbound_request_insert: app(
       ...[ORG, newId(), newId(), 'spec', newId(), newId(), 1, open.channelId, open.channelAccountId],

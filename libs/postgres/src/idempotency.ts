@@ -54,26 +54,34 @@ export async function findAnswer(tx: Tx, key: IdempotencyKey, requestHash: Buffe
   );
 }
 
+const claimStatement = sql.prepared<{ isOurs: boolean }>(
+  'idempotency_claim',
+  `insert into idempotency (org_id, caller, rpc, request_id, request_hash, response, created_at)
+   values ($1, $2, $3, $4, $5, $6, clock_timestamp())
+   on conflict (org_id, caller, rpc, request_id) do nothing
+   returning true as "isOurs"`,
+);
+
 /**
  * Claims the request id; false when another call has it. The insert waits for a transaction that is just inserting the
  * same id, so that a false is final: by then the other's answer is committed and can be read.
  */
 export async function claimRequestId(tx: Tx, key: IdempotencyKey, answer: StoredAnswer): Promise<boolean> {
-  const inserted = await execute(
-    tx,
-    `insert into idempotency (org_id, caller, rpc, request_id, request_hash, response, created_at)
-     values ($1, $2, $3, $4, $5, $6, clock_timestamp())
-     on conflict (org_id, caller, rpc, request_id) do nothing`,
-    [key.org, key.caller, key.rpc, key.requestId, answer.requestHash, answer.response],
-  );
-  return inserted === 1;
+  const { org, caller, rpc, requestId } = key;
+  const claimed = await claimStatement(tx, [org, caller, rpc, requestId, answer.requestHash, answer.response]);
+  return claimed.length === 1;
 }
 
 /** The answer of the call that held the request id when ours wanted it; its transaction is over by now. */
 export async function theWinnersAnswer(database: Database, key: IdempotencyKey, requestHash: Buffer): Promise<Buffer> {
   const answer = await database.read(key.org, (tx) => findAnswer(tx, key, requestHash));
   if (answer) return answer;
-  throw new HeraldError('DATABASE_BUSY', 'The first call with this request_id has just ended. Repeat the call.');
+  throw requestIdTaken();
+}
+
+/** The refusal of a call whose request id another call has, which gave no answer that can be read yet. */
+export function requestIdTaken(): HeraldError {
+  return new HeraldError('DATABASE_BUSY', 'The first call with this request_id has just ended. Repeat the call.');
 }
 
 /**

@@ -21,7 +21,15 @@ export type { MonthPartition } from './month-partitions';
 export { appendOutbox } from './outbox';
 export type { OutboxEvent } from './outbox';
 export { outboxRelay } from './outbox-relay';
-export { answerOnce, claimRequestId, findAnswer, repeatable, requestHash, theWinnersAnswer } from './idempotency';
+export {
+  answerOnce,
+  claimRequestId,
+  findAnswer,
+  repeatable,
+  requestHash,
+  requestIdTaken,
+  theWinnersAnswer,
+} from './idempotency';
 export type { IdempotencyKey, Repeatable } from './idempotency';
 export { appendAudit } from './audit/append-audit';
 export type { Act, AuditedChange } from './audit/append-audit';

@@ -11,26 +11,28 @@ export interface QuotaState {
   nextAvailableAt?: Date;
 }
 
-// The time goes back to the database as text: a Date keeps no microseconds, and the hour would be short of one.
-const takeNumber = sql.prepared<{ seq: string; lastAt: string }>(
+const takeNumber = sql.prepared(
   'quota_take_number',
   `insert into quota_head as head (org_id, seq, last_at)
    values ($1, 1, ledger_now())
    on conflict (org_id) do update
-      set seq = head.seq + 1, last_at = greatest(head.last_at, ledger_now())
-   returning seq, last_at::text as "lastAt"`,
+      set seq = head.seq + 1, last_at = greatest(head.last_at, ledger_now())`,
 );
 
 // Refuses by writing nothing: the entry `limit` places back is still inside the hour. Times never go back along seq
-// (greatest above, under the head's row lock), so that this one entry decides for all.
+// (greatest above, under the head's row lock), so that this one entry decides for all. A statement of its own, so that it
+// sees the entries of those that the lock waited for. As `not exists` it was planned over an empty table as a join, which
+// then read all of an hour's entries.
 const addEntry = sql.prepared<{ acceptedAt: Date }>(
   'quota_add_entry',
   `insert into quota_entry (org_id, seq, accepted_at)
-   select $1, $2, $3
-    where not exists (
-            select 1 from quota_entry
-             where org_id = $1 and seq = $2::bigint - $4::bigint
-               and accepted_at > $3::timestamptz - interval '1 hour')
+   select head.org_id, head.seq, head.last_at
+     from quota_head head
+    where head.org_id = $1
+      and coalesce(
+            (select earlier.accepted_at from quota_entry earlier
+              where earlier.org_id = $1 and earlier.seq = head.seq - $2::bigint) <= head.last_at - interval '1 hour',
+            true)
    returning accepted_at as "acceptedAt"`,
 );
 
@@ -49,9 +51,8 @@ const whenNext = sql.prepared<{ now: Date; waitMs: number | null }>(
  * caller's rollback takes the number back.
  */
 export async function spendQuota(tx: Tx, org: string, limit: number): Promise<void> {
-  const { seq, lastAt } = single(await takeNumber(tx, [org]));
-  const entry = maybe(await addEntry(tx, [org, seq, lastAt, limit]));
-  if (entry) return;
+  const [, entries] = await Promise.all([takeNumber(tx, [org]), addEntry(tx, [org, limit])]);
+  if (maybe(entries)) return;
   // The head counts this request already.
   throw exhausted(limit, (await askNext(tx, org, limit + 1)).waitMs);
 }

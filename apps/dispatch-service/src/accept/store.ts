@@ -1,4 +1,4 @@
-import { execute, maybe, single, sql, type Tx } from '@herald/postgres';
+import { bareArray, execute, maybe, single, sql, type Tx } from '@herald/postgres';
 import type { AcceptedContact, SkippedContact } from './plan-contacts';
 import { settleShard } from './sender-shard';
 
@@ -130,23 +130,25 @@ export async function insertBatch(
   contacts: readonly NewMessage[],
 ): Promise<number> {
   const ids = contacts.map((contact) => contact.messageId);
-  const shard = await placeBatch(tx, request, batch, ids);
-  await insertMessagesStatement(tx, [
-    request.org,
-    request.id,
-    batch.id,
-    request.createdAt,
-    ids,
-    contacts.map((contact) => contact.index),
-    contacts.map((contact) => contact.clientReference ?? null),
-    contacts.map((contact) => contact.language),
-    contacts.map((contact) => contact.segments),
-  ]);
-  await insertBodiesStatement(tx, [
-    request.org,
-    ids,
-    contacts.map((contact) => contact.address),
-    contacts.map((contact) => contact.body),
+  const [shard] = await Promise.all([
+    placeBatch(tx, request, batch, ids),
+    insertMessagesStatement(tx, [
+      request.org,
+      request.id,
+      batch.id,
+      request.createdAt,
+      bareArray(ids),
+      bareArray(contacts.map((contact) => contact.index)),
+      contacts.map((contact) => contact.clientReference ?? null),
+      bareArray(contacts.map((contact) => contact.language)),
+      bareArray(contacts.map((contact) => contact.segments)),
+    ]),
+    insertBodiesStatement(tx, [
+      request.org,
+      bareArray(ids),
+      contacts.map((contact) => contact.address),
+      contacts.map((contact) => contact.body),
+    ]),
   ]);
   return shard;
 }
