@@ -84,7 +84,7 @@ export function controlStories(herald: () => RunningHerald): void {
       expect(await receiptsOf(messageIds)).toHaveLength(REQUESTS * CONTACTS);
     });
 
-    it('S15 P3: requests stop within five seconds when they are paused under load, go on when resumed, and end when cancelled', async () => {
+    it('S15 P3: requests stop within five seconds when paused under load, go on when resumed, and end when cancelled', async () => {
       const one = await sender('pauses', SLOW_SEGMENTS_PER_SECOND);
       const sent = [await send(one, CONTACTS), await send(one, CONTACTS), await send(one, CONTACTS)];
       const messageIds = sent.flatMap((each) => each.messageIds);
