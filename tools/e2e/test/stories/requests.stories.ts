@@ -113,8 +113,8 @@ export function requestStories(herald: () => RunningHerald): void {
       expect(await breakAfter(2, all, list)).toBe(2);
       const taken: number[] = [];
       const sent = await sendContacts(all, list, { onSent: ({ offset }) => taken.push(offset) });
-      // The third request may have been accepted while the connection broke.
-      expect([2, 3]).toContain(5 - taken.length);
+      // The third request, and the fourth, may have been accepted before the server noticed the break.
+      expect([2, 3, 4]).toContain(5 - taken.length);
       expect(sent.map(({ offset, results }) => [offset, results.length])).toEqual(
         Array.from({ length: 5 }, (_, part) => [100 * part, part === 4 ? 50 : 100]),
       );
