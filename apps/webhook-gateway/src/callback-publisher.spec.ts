@@ -41,7 +41,7 @@ describe('callbackPublisher', () => {
     const { bus, publish } = given();
     const taken = publish(1, 2, 3);
     expect(bus.messageIds).toEqual([['1']]);
-    jest.advanceTimersByTime(20);
+    jest.advanceTimersByTime(10);
     expect(bus.messageIds).toEqual([['1'], ['2', '3']]);
     jest.advanceTimersByTime(1_000);
     taken.push(...publish(4));
@@ -56,7 +56,7 @@ describe('callbackPublisher', () => {
       const taken = publish(id);
       bus.published[id - 1]?.end();
       await Promise.all(taken);
-      jest.advanceTimersByTime(20);
+      jest.advanceTimersByTime(10);
     }
     const counts = Object.values(Object.groupBy(bus.published, ({ key }) => String(key))).map((each) => each?.length);
     expect(counts).toEqual([50, 50, 1]);
@@ -66,12 +66,12 @@ describe('callbackPublisher', () => {
     const { bus, publish } = given();
     const [first] = publish(1);
     const later = publish(2, 3);
-    jest.advanceTimersByTime(20);
+    jest.advanceTimersByTime(10);
     bus.published[0]?.end();
     await first;
     bus.published[1]?.end(new Error('the broker is away'));
     expect((await Promise.allSettled(later)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    jest.advanceTimersByTime(20);
+    jest.advanceTimersByTime(10);
     const again = publish(2);
     expect(bus.published.map(({ key }) => key)).toEqual(['id 1', 'id 1', 'id 3']);
     bus.published[2]?.end();
@@ -82,7 +82,7 @@ describe('callbackPublisher', () => {
     const { bus, publish } = given();
     const taken = publish(...Array.from({ length: 602 }, (_, id) => id));
     expect(bus.messageIds.map(({ length }) => length)).toEqual([1, 500]);
-    jest.advanceTimersByTime(20);
+    jest.advanceTimersByTime(10);
     expect(bus.messageIds.map(({ length }) => length)).toEqual([1, 500, 101]);
     for (const { end } of bus.published) end();
     await Promise.all(taken);
@@ -91,7 +91,7 @@ describe('callbackPublisher', () => {
   it('has no more than four records on their way at once', async () => {
     const { bus, publish } = given();
     const taken = [1, 2, 3, 4, 5].flatMap((id) => {
-      jest.advanceTimersByTime(20);
+      jest.advanceTimersByTime(10);
       return publish(id);
     });
     jest.advanceTimersByTime(1_000);

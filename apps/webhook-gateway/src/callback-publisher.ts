@@ -4,7 +4,7 @@ import { ProviderCallbacks, type ProviderCallback } from '@herald/contracts/even
 /** Callbacks of one record, as event.proto says: at 360 bytes for the longest they stay below what the bus takes as one. */
 const CALLBACKS_MAX = 500;
 /** After a record the next one that is not full waits so long, and holds what came in meanwhile. */
-const PAUSE_MS = 20;
+const PAUSE_MS = 10;
 /** Records on their way at once. */
 const RECORDS_MAX = 4;
 /** So many records go to one partition, a second's under load: its consumer finds several at once and merges them together. */
