@@ -28,6 +28,9 @@ export interface BenchSettings {
   print(line: string): void;
 }
 
+/** By these the user ends it, and every process that it started. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const INTERRUPTED_EXIT_CODE = 130;
 /** Of how many messages a sink notes one. */
 const NOTE_EVERY = 64;
 /** Enough to have everything compiled, cached and connected before a clock runs. */
@@ -37,6 +40,8 @@ const WARM_UP_CONTACTS = 3_000;
 export async function runBench(settings: BenchSettings): Promise<Record<string, unknown>> {
   const { bus, scenarios, runs, print } = settings;
   const parts = startInOrder();
+  const interrupted = () => void parts.stop().finally(() => process.exit(INTERRUPTED_EXIT_CODE));
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     const bench = await startBench(parts, settings);
     const results = new Map<string, RunResult[]>(scenarios.map(({ name }) => [name, []]));
@@ -56,6 +61,7 @@ export async function runBench(settings: BenchSettings): Promise<Record<string, 
     return lineOf(bus, bench.system.senderName, results);
   } finally {
     await parts.stop();
+    for (const signal of SIGNALS) process.off(signal, interrupted);
   }
 }
 
