@@ -1,7 +1,9 @@
 import { costsOf, type CpuProfile } from './costs';
 
 describe('costsOf', () => {
-  const frame = (id: number, functionName: string, url: string) => ({ id, callFrame: { functionName, url } });
+  const frame = (id: number, functionName: string, url: string) => ({
+    ...{ id, callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 } },
+  });
   const profile: CpuProfile = {
     nodes: [
       frame(1, '(idle)', ''),

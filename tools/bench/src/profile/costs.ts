@@ -1,6 +1,10 @@
 /** A profile as V8 writes it: nodes of a call tree, and which of them was found at work when. */
 export interface CpuProfile {
-  nodes: readonly { id: number; callFrame: { functionName: string; url: string } }[];
+  nodes: readonly {
+    id: number;
+    /** Lines and columns count from 0. */
+    callFrame: { functionName: string; url: string; lineNumber: number; columnNumber: number };
+  }[];
   samples: readonly number[];
   /** Microseconds since the sample before, of each sample. */
   timeDeltas: readonly number[];

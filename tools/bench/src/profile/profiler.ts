@@ -2,6 +2,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { costsOf, type CpuProfile, type Cost } from './costs';
+import { withSources } from './sources';
 
 /** Takes CPU profiles of one process of the system, each of what was measured and of nothing besides. */
 export interface Profiler {
@@ -28,7 +29,7 @@ const LOOK_EVERY_MS = 50;
 /** The program of each process, as it ends. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   herald: 'tools/herald/src/main.ts',
-  gateway: 'apps/webhook-gateway/src/main.ts',
+  gateway: 'apps/webhook-gateway/dist/main.js',
 };
 
 /** What the processes of a system have to be started with for one of them to be profiled. */
@@ -36,7 +37,7 @@ export function profilerEnvironment(folder: string, processName: string): Record
   return {
     NODE_OPTIONS: `--require "${HOOK}"`,
     BENCH_PROFILE_FOLDER: folder,
-    BENCH_PROFILE_PROGRAM: PROGRAMS[processName] ?? `apps/${processName}-service/src/main.ts`,
+    BENCH_PROFILE_PROGRAM: PROGRAMS[processName] ?? `apps/${processName}-service/dist/main.js`,
   };
 }
 
@@ -54,7 +55,7 @@ export async function makeProfiler({ folder, processName, prefix, onCosts }: Pro
       process.kill(pid, 'SIGUSR2');
       const file = join(folder, `${prefix}-${name}-${++taken}.cpuprofile`);
       const text = await movedText(join(folder, `${pid}.cpuprofile`), file);
-      onCosts(costsOf(JSON.parse(text) as CpuProfile, messages), file);
+      onCosts(costsOf(await withSources(JSON.parse(text) as CpuProfile), messages), file);
     },
   };
 }

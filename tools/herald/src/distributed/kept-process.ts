@@ -136,7 +136,7 @@ class Keeper implements KeptProcess {
   async #run(): Promise<void> {
     const { program, env, onStart } = this.#settings;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const command = ['-r', 'tsx/cjs', program];
+    const command = ['--enable-source-maps', program];
     // A group of its own: Ctrl-C reaches the keeper alone, which then stops all in order.
     const child = spawn(process.execPath, command, { env, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('exit', () => resolve()).once('error', () => resolve());

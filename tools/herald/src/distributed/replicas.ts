@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isServing, type ServiceName, type TlsFiles } from '@herald/grpc';
 import { freePorts } from '@herald/ports';
 import { serviceKeyFileOf, type Home } from '../system/home';
@@ -21,7 +20,6 @@ export interface Replica {
 
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 2_000;
-const APPS = join(__dirname, '../../../../apps');
 /**
  * What 100 connections of a PostgreSQL as it comes allow for two processes of each service and somebody who looks: 76. Most
  * are dispatch's, whose claims, flushes, callbacks and sweeps go side by side. The environment has the last word.
@@ -52,6 +50,8 @@ export function addressesOf(service: ServiceName, replicas: readonly Replica[]):
 
 /** What all replicas are told. */
 export interface Shared {
+  /** The program of each service. */
+  programs: Readonly<Record<ServiceName, string>>;
   home: Home;
   certificates: Certificates;
   /** The environment of all of them. */
@@ -60,11 +60,11 @@ export interface Shared {
 }
 
 /** Starts a replica, and keeps it running. */
-export function startReplica(replica: Replica, { home, certificates, env, onStart }: Shared): KeptProcess {
+export function startReplica(replica: Replica, { programs, home, certificates, env, onStart }: Shared): KeptProcess {
   const { service, name, port, internalPort, metricsPort } = replica;
   return keepProcess({
     name,
-    program: join(APPS, service === 'gateway' ? 'webhook-gateway' : `${service}-service`, 'src/main.ts'),
+    program: programs[service],
     env: {
       ...POOLS[service],
       ...env,

@@ -12,6 +12,7 @@ import { issueCertificates } from './certificates';
 import { endLeftovers } from './leftovers';
 import { keySetServer } from './key-set-server';
 import type { KeptProcess } from './kept-process';
+import { servicePrograms } from './service-program';
 import { addressesOf, planReplicas, startReplica, type Replica, type ReplicaCounts } from './replicas';
 
 /** What the distributed system is started with. */
@@ -71,6 +72,7 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
     simulatorProcess({ home: directory, port: ports.simulator, ...settings.simulator }),
   );
   const replicas = await planReplicas(settings.replicas);
+  const programs = await servicePrograms();
   const publicUrl = environment.HERALD_PUBLIC_URL ?? `http://${HOST}:${ports.gateway}`;
   const certificates = await parts.add(() => issueCertificates(join(directory, 'tls')));
   const env = await sharedEnvironment(parts, { settings, home, replicas, url, publicUrl });
@@ -94,7 +96,7 @@ async function startParts(parts: Parts, settings: DistributedSettings): Promise<
   await startAll(parts, replicas, (replica) => {
     // Before all are up nobody is to find them; later a process that was started anew has another id.
     const onStart = () => void (isUp && writeSystemFile(directory, file()));
-    const kept = startReplica(replica, { home, certificates, env, onStart });
+    const kept = startReplica(replica, { programs, home, certificates, env, onStart });
     processes.set(kept.name, kept);
     return kept;
   });
