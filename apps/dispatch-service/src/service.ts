@@ -45,7 +45,8 @@ export function dispatchService(deps: ServiceDeps): DispatchServiceServer {
   return {
     sendOutboundMessages: unary(async (request, context) => {
       const command = readSendCommand(request, userOf(context), deps.now());
-      return SendOutboundMessagesResponse.decode(await sendOutboundMessages(deps, context, command));
+      const { response } = await sendOutboundMessages(deps, context, command);
+      return SendOutboundMessagesResponse.decode(response);
     }),
     streamOutboundMessages: bidiStreaming((steps, context) =>
       streamOutboundMessages(deps, { ...context, caller: userOf(context) }, steps),

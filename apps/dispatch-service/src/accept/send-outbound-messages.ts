@@ -72,8 +72,16 @@ export interface AcceptDeps extends EventDeps {
   onPlanned(outcomes: Record<PlannedContact['kind'], number>): void;
 }
 
+/** The answer to a request. */
+export interface Answer {
+  /** The encoded SendOutboundMessagesResponse, the same bytes for every repeat of the request id. */
+  response: Buffer;
+  /** Whether another call, or an earlier one, gave it first: this one stored nothing then. */
+  isRepeat: boolean;
+}
+
 /**
- * Accepts a request and answers with the encoded response, the same bytes for every repeat of the request id.
+ * Accepts a request, and answers it.
  *
  * A repeat gets the first answer even after the configuration was deactivated or the quota used up: whatever it is refused
  * for, the answer is looked for before it is told. Everything is written in one transaction, the audit log's entry and the
@@ -84,27 +92,28 @@ export async function sendOutboundMessages(
   deps: AcceptDeps,
   act: Act & { signal: AbortSignal },
   command: SendCommand,
-): Promise<Buffer> {
+): Promise<Answer> {
   const { key, requestHash } = command;
   try {
     return await acceptOnce(deps, act, command);
   } catch (error) {
     const earlier = await deps.database.read(key.org, (tx) => findAnswer(tx, key, requestHash));
-    if (earlier) return earlier;
+    if (earlier) return { response: earlier, isRepeat: true };
     throw error;
   }
 }
 
-async function acceptOnce(deps: AcceptDeps, act: Act & { signal: AbortSignal }, command: SendCommand): Promise<Buffer> {
+async function acceptOnce(deps: AcceptDeps, act: Act & { signal: AbortSignal }, command: SendCommand): Promise<Answer> {
   const { org } = command.key;
   const configuration = await deps.configurations.resolve(org, command.configurationId, act.signal);
   refuseTooMany(command, configuration);
   act.signal.throwIfAborted();
   const accepted = await deps.database.transaction(org, (tx) => accept(tx, deps, { act, command, configuration }));
-  if (!accepted.planned) return accepted.response;
+  const { planned, response } = accepted;
+  if (!planned) return { response, isRepeat: true };
   await failpoint('submit.after_commit');
-  deps.onPlanned(countKinds(accepted.planned));
-  return accepted.response;
+  deps.onPlanned(countKinds(planned));
+  return { response, isRepeat: false };
 }
 
 interface Accepting {

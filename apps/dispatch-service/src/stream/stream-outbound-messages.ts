@@ -124,23 +124,16 @@ async function accept(
   const requestId = uuidv5(String(offset / stream.requestSize), streamId);
   const command = readSendCommand({ ...settings, requestId, contacts }, context.caller, deps.now(), offset);
   const part = streamPart(stream, offset, command.contacts);
-  let isAdded = false;
   const added: RequestPart = {
     ...part,
-    // Each attempt of the transaction begins by this: what an earlier one added was rolled back with it.
-    known: (tx) => {
-      isAdded = false;
-      return part.known(tx);
-    },
     add: async (tx, accepted) => {
-      isAdded = await part.add(tx, accepted);
-      if (!isAdded) throw reused(streamId, offset, 'is complete');
+      if (!(await part.add(tx, accepted))) throw reused(streamId, offset, 'is complete');
     },
   };
-  const bytes = await sendOutboundMessages(deps, context, { ...command, part: added });
-  const response = SendOutboundMessagesResponse.decode(bytes);
-  // The answer was there before: a connection that broke was faster, or SendOutboundMessages.
-  if (!isAdded) await deps.database.transaction(context.org, (tx) => part.add(tx, acceptedOf(response)));
+  const answer = await sendOutboundMessages(deps, context, { ...command, part: added });
+  const response = SendOutboundMessagesResponse.decode(answer.response);
+  // A connection that broke was faster, and moved the stream on; or SendOutboundMessages, which did not.
+  if (answer.isRepeat) await deps.database.transaction(context.org, (tx) => part.add(tx, acceptedOf(response)));
   return response;
 }
 
