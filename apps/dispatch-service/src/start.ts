@@ -26,6 +26,7 @@ import { eventOf, type EventDeps } from './events';
 import { migrations } from './migrations';
 import { hurtChannel } from './send/hurt-channel';
 import { startDispatcher, type Dispatcher, type DispatcherDeps } from './send/dispatcher';
+import { nameShards } from './own/lease';
 import { holdLeases, type Leases } from './own/leases';
 import { recorder } from './record/recorder';
 import { senderDirectory } from './send/senders';
@@ -150,9 +151,10 @@ async function startSending(
     const adapter = twilioSms();
     return { channel: hurtChannel(adapter), stop: () => adapter.close() };
   });
-  const leases = await parts.add(async () =>
-    holdLeases({ database, instance, takeOver: ownsAll, monotonicMs, onError }),
-  );
+  const leases = await parts.add(async () => {
+    await database.worker((tx) => nameShards(tx, config.shards));
+    return holdLeases({ database, instance, takeOver: ownsAll, monotonicMs, onError });
+  });
   const onFlushed = (outcomes: number) => histogram('herald.record.flushed').record(outcomes, {});
   const dispatcher = await parts.add(async () =>
     startDispatcher({

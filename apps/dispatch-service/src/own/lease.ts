@@ -27,6 +27,20 @@ export interface TakeRequest {
   takeOver: boolean;
 }
 
+/**
+ * Writes down every shard that was never held as one that has just become free, so that it is taken unasked too, some
+ * seconds later: while a group of replicas that has only just come up cannot settle, nobody is told to want it.
+ */
+export async function nameShards(tx: Tx, shards: number): Promise<void> {
+  await execute(
+    tx,
+    `insert into lease (shard, owner, epoch, until)
+     select shard, 'nobody', 0, clock_timestamp() from generate_series(0, $1 - 1) as shard
+     on conflict (shard) do nothing`,
+    [shards],
+  );
+}
+
 /** Takes what of the wanted is free, and what nobody held for some seconds; returns the leases that were taken. */
 export function takeLeases(tx: Tx, { instance, missing, held, takeOver }: TakeRequest): Promise<Lease[]> {
   return sql(tx, TAKE, [missing, instance, LEASE_SECONDS, takeOver, held, ORPHAN_SECONDS]);

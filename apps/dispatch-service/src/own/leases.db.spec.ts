@@ -2,6 +2,7 @@ import { sql, type Database } from '@herald/postgres';
 import { eventually, FakeClock } from '@herald/testing';
 import { claimOf, deps, SHARD, testLedger, type StoredRequest, type TestLedger } from '../../test/ledger';
 import { claim } from '../claim/claim';
+import { nameShards } from './lease';
 import { holdLeases, type Leases, type LeaseSettings } from './leases';
 
 const SHARDS = SHARD + 1;
@@ -157,6 +158,22 @@ describe('holdLeases', () => {
     await eventually(() => expect(leases.of(SHARD)?.epoch).toBe(String(Number(epoch) + 1)));
     leases.want([]);
     await eventually(() => expect(leases.shards()).toEqual([]));
+  });
+
+  it('P1: takes what nobody ever held and nobody was told to want, once it stood for five seconds', async () => {
+    const leases = await hold('one', {}, [0]);
+    await ledger.database.worker((tx) => nameShards(tx, SHARDS));
+    expect(leases.shards()).toEqual([0]);
+    await ledger.asOwner(`update lease set until = until - interval '5 seconds' where owner = 'nobody'`);
+    await eventually(() => expect(leases.shards().sort()).toEqual(ALL));
+    expect(leases.of(SHARD)).toEqual({ shard: SHARD, epoch: '1' });
+  });
+
+  it('leaves those that are held as they are when it names shards again', async () => {
+    const leases = await hold('one');
+    await ledger.database.worker((tx) => nameShards(tx, SHARDS));
+    expect(leases.shards().sort()).toEqual(ALL);
+    expect(await row()).toMatchObject({ owner: 'one', epoch: '1' });
   });
 
   it('P3: an epoch only grows, whoever comes and goes', async () => {
