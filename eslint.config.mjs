@@ -130,7 +130,7 @@ const purity = {
 };
 
 export default defineConfig(
-  { ignores: ['**/node_modules/', '.nx/', '.herald/', 'dist/', 'coverage/', 'libs/contracts/src/gen/'] },
+  { ignores: ['**/node_modules/', '.nx/', '.herald/', '**/dist/', 'coverage/', 'libs/contracts/src/gen/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     name: 'herald/scripts',
