@@ -16,7 +16,8 @@ const QUIET_MS = 3_000;
 const ALLOWANCES = [1.3, 2.5, 5];
 /** By the rate of a process that has just started, three million would wait for a quarter of an hour after the last. */
 const PROBE_CONTACTS = 50_000;
-const A_DAY_MS = 86_400_000;
+/** What may leave in a day leaves when nobody is here any more. */
+export const A_DAY_MS = 24 * 3_600_000;
 const LOOK_EVERY_MS = 100;
 /** Slower than this many messages a second is standing still. */
 const SLOWEST_PER_S = 100;
@@ -47,7 +48,7 @@ export async function acceptBacklog(
   throw new Error(`a backlog of ${messages} was not accepted in the time that it was given`);
 }
 
-/** How fast contacts are accepted now. They may leave tomorrow, when nobody is here any more. */
+/** How fast contacts are accepted now. */
 async function probedPerS(make: () => Promise<Organisation[]>): Promise<number> {
   const organisations = await make();
   const readyTime = new Date(Date.now() + A_DAY_MS);

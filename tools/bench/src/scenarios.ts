@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { accept, CONTACTS_PER_REQUEST, send } from './accept';
-import { acceptBacklog, untilDone, untilReady } from './backlog';
+import { A_DAY_MS, acceptBacklog, untilDone, untilReady } from './backlog';
 import {
   ACCOUNTS,
   CALLERS,
@@ -32,7 +32,6 @@ const SENDERS = 8;
 const REPORTED_ORGANISATIONS_MAX = 32;
 /** How long the slow provider takes. */
 export const SLOW_MS = 100;
-const A_DAY_MS = 24 * 3_600_000;
 const LOOK_EVERY_MS = 20;
 const PATIENCE_MS = 120_000;
 

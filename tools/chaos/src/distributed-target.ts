@@ -3,7 +3,7 @@ import { simulatorControl, startDistributed, type KeptProcess, type ReplicaCount
 import { startLocalBroker, stopLocalBroker } from '@herald/local-kafka';
 import type { Parts } from '@herald/service';
 import { makeArming } from './arming';
-import { databaseOf, homeOf, openCallers, wholeOrNothing, type Target } from './target';
+import { databaseOf, homeOf, openCallers, wholeOrNothing, type Inherited, type Target } from './target';
 
 /** Senders that take over from each other and rebalance, gateways that stand in for each other, and one of what is only asked. */
 const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, conversation: 1, gateway: 2 };
@@ -11,18 +11,9 @@ const REPLICAS: ReplicaCounts = { template: 1, configuration: 1, dispatch: 3, co
 const IDLE = 'conversation';
 
 /** Starts the distributed system on a folder of its own, with a broker and a PostgreSQL that nobody else uses. */
-export function distributedTarget(
-  inherited: Readonly<Record<string, string | undefined>>,
-  plant: string,
-): Promise<Target> {
-  return wholeOrNothing((parts) => start(parts, inherited, plant));
-}
+export const distributedTarget = wholeOrNothing(start);
 
-async function start(
-  parts: Parts,
-  inherited: Readonly<Record<string, string | undefined>>,
-  plant: string,
-): Promise<Target> {
+async function start(parts: Parts, inherited: Inherited, plant: string): Promise<Target> {
   const home = await homeOf(parts);
   const directory = join(home, 'kafka');
   const { broker } = await parts.add(() => startLocalBroker({ directory }));

@@ -7,21 +7,12 @@ import {
 } from '@herald/herald-cli';
 import type { Parts, Running } from '@herald/service';
 import { makeArming, type Victim } from './arming';
-import { databaseOf, homeOf, isBack, openCallers, wholeOrNothing, type Target } from './target';
+import { databaseOf, homeOf, isBack, openCallers, wholeOrNothing, type Inherited, type Target } from './target';
 
 /** Starts the one-process system as a child over a folder of its own, with its events in the process. */
-export function oneProcessTarget(
-  inherited: Readonly<Record<string, string | undefined>>,
-  plant: string,
-): Promise<Target> {
-  return wholeOrNothing((parts) => start(parts, inherited, plant));
-}
+export const oneProcessTarget = wholeOrNothing(start);
 
-async function start(
-  parts: Parts,
-  inherited: Readonly<Record<string, string | undefined>>,
-  plant: string,
-): Promise<Target> {
+async function start(parts: Parts, inherited: Inherited, plant: string): Promise<Target> {
   const home = await homeOf(parts);
   await parts.add(async () => ({ stop: () => stopSimulator(home) }));
   const arming = await makeArming(home, plant);

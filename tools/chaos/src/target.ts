@@ -41,6 +41,9 @@ export interface Target extends Running {
   openAtKill: ReadonlySet<string>;
 }
 
+/** The environment that processes inherit. */
+export type Inherited = Readonly<Record<string, string | undefined>>;
+
 /** Enough that every replica of dispatch has some to send for. */
 const ORGANISATIONS = Array.from({ length: 8 }, (_, index) => `chaos-${index + 1}`);
 const LOOK_EVERY_MS = 1_000;
@@ -48,15 +51,17 @@ const TRIES_MAX = 20;
 const BACK_WITHIN_MS = 90_000;
 const LOOK_AT_PROCESS_EVERY_MS = 20;
 
-/** Starts a target of parts; where it does not come up whole, what it has started is stopped. */
-export async function wholeOrNothing(start: (parts: Parts) => Promise<Target>): Promise<Target> {
-  const parts = startInOrder();
-  try {
-    return await start(parts);
-  } catch (error) {
-    await parts.stop().catch(() => undefined);
-    throw error;
-  }
+/** The start of a target, in parts: where it does not come up whole, what it has started is stopped. */
+export function wholeOrNothing(start: (parts: Parts, inherited: Inherited, plant: string) => Promise<Target>) {
+  return async (inherited: Inherited, plant: string): Promise<Target> => {
+    const parts = startInOrder();
+    try {
+      return await start(parts, inherited, plant);
+    } catch (error) {
+      await parts.stop().catch(() => undefined);
+      throw error;
+    }
+  };
 }
 
 /** Makes the folder of a target, which goes last of all parts, after the database in it. */
